@@ -1,0 +1,1 @@
+"""The serving app of baked-data: everything that runs inside an artifact."""

@@ -1,0 +1,184 @@
+"""The Manifest: the one contract between the toolkit that bakes and the app that serves.
+
+``publish`` writes it at bake, the app reads it at start and inspects nothing again. It is canonical JSON
+(:func:`canonical`), so that its sha256 names the whole Bundle: every file of the Bundle is in it by digest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import Any, Final, Self
+
+import orjson
+
+from baked_core.errors import ManifestError
+
+FORMAT: Final = 1
+FILE_NAME: Final = "manifest.json"
+
+
+def canonical(value: object) -> bytes:
+    """Serialise ``value`` as JSON with sorted keys and no white space: the same value, the same bytes."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table or view, as ``pragma_table_xinfo`` tells it."""
+
+    name: str
+    type: str = ""
+    notnull: bool = False
+    default: str | None = None
+    primary_key: int = 0
+    """Position in the primary key from 1, or 0."""
+    generated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of a table; an expression in it appears as an empty name."""
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool
+    partial: bool
+    origin: str
+    """``c`` by CREATE INDEX, ``u`` by UNIQUE, ``pk`` by PRIMARY KEY."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A reference between ``table.columns`` and ``other_table.other_columns``, seen from ``table``.
+
+    In ``Table.foreign_keys`` this table holds the reference; in ``Table.incoming`` the other one does.
+    """
+
+    columns: tuple[str, ...]
+    other_table: str
+    other_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or virtual table of a database, counted."""
+
+    name: str
+    columns: tuple[Column, ...]
+    count: int
+    primary_keys: tuple[str, ...] = ()
+    rowid: str | None = None
+    """The name by which the rowid is reached (``rowid``, ``_rowid_`` or ``oid``), None if WITHOUT ROWID."""
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    incoming: tuple[ForeignKey, ...] = ()
+    fts_table: str | None = None
+    """The full-text table that indexes this one."""
+    virtual: str | None = None
+    """The module's name of a virtual table."""
+    hidden: bool = False
+    sql: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view of a database; views are not counted."""
+
+    name: str
+    columns: tuple[Column, ...]
+    hidden: bool = False
+    sql: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A frozen database file and all that its readers need to know of it."""
+
+    name: str
+    file: str
+    """Path inside the Bundle, with ``/``."""
+    size: int
+    page_size: int
+    sha256: str
+    largest_value: int
+    """Bytes of the largest single value."""
+    tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
+    views: Mapping[str, View] = field(default_factory=dict[str, View])
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Any other file of the Bundle: the serving app's, templates, plugins, static files."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything the serving app knows: databases, files, settings and metadata, merged and validated."""
+
+    generator: str
+    databases: Mapping[str, Database]
+    files: Mapping[str, File] = field(default_factory=dict[str, File])
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    format: int = FORMAT
+
+    @property
+    def digest(self) -> str:
+        """The Bundle digest: 64 hex digits, the sha256 of the canonical JSON."""
+        return sha256(self.to_json()).hexdigest()
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON of this Manifest."""
+        return canonical(asdict(self))
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read a Manifest; raise ManifestError when it is damaged or of a newer format."""
+        try:
+            raw = orjson.loads(data)
+            _check_format(raw)
+            return cls(
+                generator=raw["generator"],
+                databases={name: _database(d) for name, d in raw["databases"].items()},
+                files={path: File(**f) for path, f in raw["files"].items()},
+                settings=raw["settings"],
+                metadata=raw["metadata"],
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise ManifestError(f"the Manifest is damaged ({exc}): bake the databases again") from exc
+
+
+def _check_format(raw: JSON) -> None:
+    if raw["format"] != FORMAT:
+        raise ManifestError(
+            f"the Manifest has format {raw['format']!r}, this app reads format {FORMAT}: "
+            "install the version of baked-data that wrote it, or bake again with this one"
+        )
+
+
+def _database(raw: JSON) -> Database:
+    tables = {name: _table(t) for name, t in raw.pop("tables").items()}
+    views = {name: View(columns=_columns(v.pop("columns")), **v) for name, v in raw.pop("views").items()}
+    return Database(tables=tables, views=views, **raw)
+
+
+def _table(raw: JSON) -> Table:
+    return Table(
+        columns=_columns(raw.pop("columns")),
+        primary_keys=tuple(raw.pop("primary_keys")),
+        indexes=tuple(Index(columns=tuple(i.pop("columns")), **i) for i in raw.pop("indexes")),
+        foreign_keys=_keys(raw.pop("foreign_keys")),
+        incoming=_keys(raw.pop("incoming")),
+        **raw,
+    )
+
+
+def _columns(raw: list[JSON]) -> tuple[Column, ...]:
+    return tuple(Column(**column) for column in raw)
+
+
+def _keys(raw: list[JSON]) -> tuple[ForeignKey, ...]:
+    return tuple(ForeignKey(tuple(k["columns"]), k["other_table"], tuple(k["other_columns"])) for k in raw)

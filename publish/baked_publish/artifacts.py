@@ -1,0 +1,35 @@
+"""Artifacts: a Bundle packed for one kind of host, and the Recipe that asks for it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from baked_publish.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What one target wants built."""
+
+    kind: str
+    """The Artifact's kind, and so the Builder's name: ``directory``."""
+    platform: str = ""
+    """``linux/amd64`` and the like; empty where the Artifact runs on this machine."""
+
+
+class Artifact(Protocol):
+    """A Bundle packed for one kind of host."""
+
+    @property
+    def kind(self) -> str:
+        """The word of the Recipe that asked for it."""
+        ...
+
+    @property
+    def bundle(self) -> Bundle:
+        """What it was packed from."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits that name its bytes."""
+        ...

@@ -1,0 +1,1 @@
+"""Builders: Bundle + Recipe -> Artifact, one file a kind."""

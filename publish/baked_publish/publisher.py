@@ -1,0 +1,184 @@
+"""The Publisher: what a target implements so that the line can run through it.
+
+A plugin names a subclass of :class:`BasePublisher` in the entry-point group ``baked_data.targets``. The steps are
+small; the pipeline owns their order, so each target gets plan, verification, rollback, dry run, no-op, locks,
+progress and JSON output without writing any of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from enum import Enum
+from typing import Any, ClassVar, Protocol
+
+import httpx
+
+from baked_publish.artifacts import Artifact, Recipe
+from baked_publish.bundle import Bundle
+from baked_publish.deployment import Candidate, Change, Deployment, Finding
+from baked_publish.errors import TargetError
+from baked_publish.options import NoOptions
+from baked_publish.report import Report
+
+
+class Can(Enum):
+    """What a target is able to do beyond going live."""
+
+    STAGE = "stage"
+    """Hold a Candidate that gets no visitors."""
+    CANARY = "canary"
+    """Send a share of the visitors to a Candidate."""
+    HISTORY = "history"
+    """List and recall old deployments."""
+    LOGS = "logs"
+    """Show the log of what is live."""
+    SERVE = "serve"
+    """Answer HTTP, so that ``/-/verify`` can be asked."""
+
+
+class Publisher(Protocol):
+    """Artifact -> Deployment for one target."""
+
+    target: ClassVar[str]
+    options: ClassVar[type]
+    can: ClassVar[frozenset[Can]]
+
+    def __init__(self, options: Any, name: str, http: httpx.Client, report: Report) -> None: ...
+
+    def preflight(self) -> Sequence[Finding]:
+        """Look, before the bake, whether credentials, names and rights are there."""
+        ...
+
+    def pack(self, bundle: Bundle) -> Recipe:
+        """Say what is to be built of ``bundle``."""
+        ...
+
+    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:
+        """Name what staging ``artifact`` would create or change on the target; read only."""
+        ...
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep every other publish of this name out; raise LockedError at once if one is under way."""
+        ...
+
+    def live(self) -> Deployment | None:
+        """Return what visitors get now."""
+        ...
+
+    def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
+        """Bring ``artifact`` up without visitors; idempotent by ``release``."""
+        ...
+
+    def recall(self, old: Deployment) -> Candidate:
+        """Bring an old deployment up again as a candidate."""
+        ...
+
+    def candidates(self) -> Sequence[Candidate]:
+        """List previews, and what a killed run left behind."""
+        ...
+
+    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
+        """GET ``path`` from a deployment with the publisher's credentials; raise TargetError unless 200."""
+        ...
+
+    def promote(self, candidate: Candidate, percent: int = 100) -> Deployment:
+        """Send the visitors to ``candidate``."""
+        ...
+
+    def discard(self, candidate: Candidate) -> None:
+        """Remove a candidate; nothing happens if it is already gone."""
+        ...
+
+    def history(self) -> Sequence[Deployment]:
+        """List what is and was live, newest first."""
+        ...
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the live and the ``keep`` newest old deployments."""
+        ...
+
+    def logs(self, follow: bool) -> Iterator[str]:  # noqa: FBT001
+        """Yield the log lines of what is live."""
+        ...
+
+    def unpublish(self) -> None:
+        """Remove everything of this name from the target."""
+        ...
+
+
+class BasePublisher:
+    """Defaults for all but ``pack``, ``live``, ``stage`` and ``promote``."""
+
+    target: ClassVar[str] = ""
+    options: ClassVar[type] = NoOptions
+    can: ClassVar[frozenset[Can]] = frozenset()
+
+    def __init__(self, options: Any, name: str, http: httpx.Client, report: Report) -> None:
+        self.given = options
+        self.name = name
+        self.http = http
+        self.report = report
+
+    def preflight(self) -> Sequence[Finding]:
+        """Find nothing amiss."""
+        return ()
+
+    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002
+        """Create nothing on the target beyond the deployment itself."""
+        return ()
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep nobody out."""
+        return nullcontext()
+
+    def recall(self, old: Deployment) -> Candidate:
+        """Refuse: this target keeps no old deployments."""
+        raise TargetError(f"{self.target} cannot bring back {old.revision!r}: it keeps no old deployments")
+
+    def candidates(self) -> Sequence[Candidate]:
+        """Know of none."""
+        return ()
+
+    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
+        """GET ``path`` below the deployment's URL."""
+        try:
+            response = self.http.get(at.url.rstrip("/") + path, headers=dict(headers))
+        except httpx.HTTPError as exc:
+            raise TargetError(f"{at.url}{path} did not answer: {exc}") from exc
+        if response.status_code != httpx.codes.OK:
+            raise TargetError(f"{at.url}{path} answered {response.status_code}")
+        return response.content
+
+    def discard(self, candidate: Candidate) -> None:
+        """Leave it: this target holds no candidates."""
+
+    def history(self) -> Sequence[Deployment]:
+        """Know only what is live."""
+        live = self.live()
+        return () if live is None else (live,)
+
+    def prune(self, keep: int) -> None:
+        """Keep all there is."""
+
+    def logs(self, follow: bool) -> Iterator[str]:  # noqa: ARG002, FBT001
+        """Refuse: this target shows no log."""
+        raise TargetError(f"{self.target} shows no logs")
+
+    def unpublish(self) -> None:
+        """Refuse: this target cannot take anything back."""
+        raise TargetError(f"{self.target} cannot unpublish {self.name!r}")
+
+    def pack(self, bundle: Bundle) -> Recipe:
+        """Say what is to be built; a target must."""
+        raise NotImplementedError
+
+    def live(self) -> Deployment | None:
+        """Return what visitors get now; a target must."""
+        raise NotImplementedError
+
+    def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
+        """Bring it up without visitors; a target must."""
+        raise NotImplementedError
+
+    def promote(self, candidate: Candidate, percent: int = 100) -> Deployment:
+        """Send the visitors there; a target must."""
+        raise NotImplementedError
