@@ -16,6 +16,8 @@ from baked_core.errors import ManifestError
 FORMAT: Final = 1
 FILE_NAME: Final = "manifest.json"
 
+JSON = dict[str, Any]
+
 
 def canonical(value: object) -> bytes:
     """Serialise ``value`` as JSON with sorted keys and no white space: the same value, the same bytes."""

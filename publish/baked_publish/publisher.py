@@ -8,6 +8,7 @@ progress and JSON output without writing any of it.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
+from http import HTTPStatus
 from typing import Any, ClassVar, Protocol
 
 import httpx
@@ -144,7 +145,7 @@ class BasePublisher:
             response = self.http.get(at.url.rstrip("/") + path, headers=dict(headers))
         except httpx.HTTPError as exc:
             raise TargetError(f"{at.url}{path} did not answer: {exc}") from exc
-        if response.status_code != httpx.codes.OK:
+        if response.status_code != HTTPStatus.OK:
             raise TargetError(f"{at.url}{path} answered {response.status_code}")
         return response.content
 

@@ -1,6 +1,6 @@
 """How the line tells of its progress; only ``cli`` gives it a voice."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -44,6 +44,6 @@ class Silent:
         """Say nothing."""
 
     @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[Advance]:  # noqa: ARG002 - the protocol's shape
+    def progress(self, what: str, total: int) -> Generator[Advance, None, None]:  # noqa: ARG002 - the protocol's shape
         """Follow in silence."""
         yield lambda _done: None
