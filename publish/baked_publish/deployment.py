@@ -39,6 +39,8 @@ class Deployment:
     previous: str | None = None
     """The revision that was live before it."""
     live: bool = False
+    token: str = field(default="", repr=False)
+    """Opens ``/-/verify`` of this deployment, if it is up."""
 
 
 @dataclass(frozen=True, slots=True)

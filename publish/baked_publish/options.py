@@ -1,15 +1,28 @@
 """A target's options: one frozen dataclass, from which flags, environment names and YAML keys are derived."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
-def option(default: Any, help: str, *, flag: str | None = None, envvar: str | None = None) -> Any:  # noqa: A002
+def option(
+    default: Any,
+    help: str,  # noqa: A002 - click's word for it
+    *,
+    flag: str | None = None,
+    envvar: str | None = None,
+    release: bool = True,
+) -> Any:
     """Declare a field of an options dataclass: its default, its sentence in ``--help``, its flag.
 
-    The flag is ``--field-name`` unless given; its environment name is ``BAKED_<TARGET>_<FIELD>`` unless given.
+    The flag is ``--field-name`` and the environment name ``BAKED_<TARGET>_<FIELD>`` unless given. With
+    ``release=False`` the option only steers the publish itself: another value of it is no change to deploy.
     """
-    return field(default=default, metadata={"help": help, "flag": flag, "envvar": envvar})
+    return field(default=default, metadata={"help": help, "flag": flag, "envvar": envvar, "release": release})
+
+
+def deployed(options: Any) -> dict[str, Any]:
+    """Return the options that the running deployment depends on, as plain values."""
+    return {f.name: getattr(options, f.name) for f in fields(options) if f.metadata.get("release", True)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,9 @@ class Publisher(Protocol):
     target: ClassVar[str]
     options: ClassVar[type]
     can: ClassVar[frozenset[Can]]
+    name: str
+    given: Any
+    """The options it was made with, an instance of ``options``."""
 
     def __init__(self, options: Any, name: str, http: httpx.Client, report: Report) -> None: ...
 
@@ -78,7 +81,14 @@ class Publisher(Protocol):
         ...
 
     def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
-        """GET ``path`` from a deployment with the publisher's credentials; raise TargetError unless 200."""
+        """GET ``path`` from a deployment with the publisher's credentials; raise TargetError unless 200 or 206.
+
+        A target without SERVE returns the stored file of that path, or the part that a Range header asks for.
+        """
+        ...
+
+    def keep(self, candidate: Candidate) -> Candidate:
+        """Mark ``candidate`` as a preview that somebody asked for, so that no clean-up takes it."""
         ...
 
     def promote(self, candidate: Candidate, percent: int = 100) -> Deployment:
@@ -145,9 +155,13 @@ class BasePublisher:
             response = self.http.get(at.url.rstrip("/") + path, headers=dict(headers))
         except httpx.HTTPError as exc:
             raise TargetError(f"{at.url}{path} did not answer: {exc}") from exc
-        if response.status_code != HTTPStatus.OK:
+        if response.status_code not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
             raise TargetError(f"{at.url}{path} answered {response.status_code}")
         return response.content
+
+    def keep(self, candidate: Candidate) -> Candidate:
+        """Refuse: this target holds no candidates."""
+        raise TargetError(f"{self.target} cannot hold a preview of {candidate.name!r}")
 
     def discard(self, candidate: Candidate) -> None:
         """Leave it: this target holds no candidates."""
