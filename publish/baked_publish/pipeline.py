@@ -1,0 +1,258 @@
+"""The line: files -> bake -> Bundle -> Artifact -> plan -> stage -> verify -> promote -> Deployment.
+
+A Publisher implements small steps; this module owns their order. Whatever stops a run, what was live stays live, and
+the next run removes what was left behind.
+"""
+
+import secrets
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from importlib import import_module
+from typing import Literal, TypeVar
+
+from baked_core.manifest import Manifest, canonical
+from baked_publish.artifacts import Artifact, Recipe
+from baked_publish.bundle import Bundle
+from baked_publish.deployment import Candidate, Change, Deployment, Finding
+from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, PublishError, TargetError
+from baked_publish.options import deployed
+from baked_publish.plan import compare, losses
+from baked_publish.publisher import Can, Publisher
+from baked_publish.report import Report
+from baked_publish.verify import read_manifest, verify
+
+Baking = Callable[[], AbstractContextManager[Bundle]]
+"""Opens the context in which the files are frozen."""
+Some = TypeVar("Some", Candidate, Deployment)
+Action = Literal["published", "previewed", "unchanged", "planned", "promoted", "rolled back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a publish is to go: the same words for every target."""
+
+    preview: bool = False
+    dry_run: bool = False
+    force: bool = False
+    max_row_loss: int = 50
+    """Percent of a table's rows that may vanish from what is live without ``force``."""
+    keep: int = 5
+    """Old deployments that stay within reach of a rollback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command."""
+
+    action: Action
+    at: Candidate | Deployment | None
+    changes: tuple[Change, ...] = ()
+    manifest: Manifest | None = None
+
+
+def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) -> Outcome:
+    """Take files to a verified deployment, or change nothing.
+
+    Raises a PublishError of the step that failed; what was live is then still live.
+    """
+    report.step("preflight", publisher.target)
+    require(publisher.preflight())
+    with publisher.lock():
+        with baking() as bundle:
+            artifact = build(publisher.pack(bundle), bundle, report)
+            release, live = release_of(publisher, artifact), publisher.live()
+            changes = plan(publisher, artifact, live, wish, report)
+            if wish.dry_run:
+                return Outcome("planned", live, changes, bundle.manifest)
+            sweep(publisher, release, report)
+            if live and live.release == release and not wish.force:
+                return _unchanged(publisher, live, bundle.manifest, report)
+            report.step("stage", release[:12])
+            candidate = publisher.stage(artifact, release, secrets.token_urlsafe(32))
+        action, at = _bring_up(publisher, candidate, live, wish, report)
+        return Outcome(action, at, changes, bundle.manifest)
+
+
+def promote(publisher: Publisher, revision: str | None, wish: Wish, report: Report) -> Outcome:
+    """Send the visitors to a preview: the newest, or the one named. Raises NotFoundError if there is none."""
+    require(publisher.preflight())
+    with publisher.lock():
+        previews = [candidate for candidate in publisher.candidates() if candidate.kept]
+        candidate = _pick(previews, revision, f"no preview of {publisher.name!r}: `--preview` makes one")
+        manifest = verify(publisher, candidate, report)
+        return Outcome("promoted", _promote(publisher, candidate, wish, report), manifest=manifest)
+
+
+def rollback(publisher: Publisher, revision: str | None, wish: Wish, report: Report) -> Outcome:
+    """Bring back the deployment that was live before, or the one named, verified like a new one.
+
+    Raises NotFoundError if there is none.
+    """
+    require(publisher.preflight())
+    with publisher.lock():
+        live, history = publisher.live(), publisher.history()
+        wanted = revision or (live.previous if live else None)
+        old = _pick([each for each in history if not each.live], wanted, f"no older deployment of {publisher.name!r}")
+        sweep(publisher, old.release, report)
+        report.step("recall", old.revision)
+        candidate = publisher.recall(old)
+        _, at = _bring_up(publisher, candidate, live, replace(wish, preview=False), report)
+        return Outcome("rolled back", at)
+
+
+def unpublish(publisher: Publisher, report: Report) -> None:
+    """Remove everything of this name; raises NotFoundError if there is nothing."""
+    with publisher.lock():
+        if publisher.live() is None and not publisher.candidates():
+            raise NotFoundError(f"nothing is published on {publisher.target} as {publisher.name!r}")
+        report.step("unpublish", publisher.name)
+        publisher.unpublish()
+
+
+def require(findings: Iterable[Finding]) -> None:
+    """Raise PreflightError naming every finding that is not all right."""
+    amiss = [f"{finding.what}: {finding.fix}" for finding in findings if not finding.ok]
+    if amiss:
+        raise PreflightError("\n".join(amiss))
+
+
+def build(recipe: Recipe, bundle: Bundle, report: Report) -> Artifact:
+    """Pack ``bundle`` by the Builder of the Recipe's kind."""
+    report.step("build", recipe.kind)
+    builder = import_module(f"baked_publish.builders.{recipe.kind}")
+    artifact: Artifact = builder.build(bundle, recipe, report)
+    return artifact
+
+
+def release_of(publisher: Publisher, artifact: Artifact) -> str:
+    """Return the release: 64 hex digits over the Bundle, the Artifact and the options it runs with."""
+    parts = {
+        "target": publisher.target,
+        "bundle": artifact.bundle.digest,
+        "artifact": artifact.digest,
+        "options": deployed(publisher.given),
+    }
+    return sha256(canonical(parts)).hexdigest()
+
+
+def plan(
+    publisher: Publisher, artifact: Artifact, live: Deployment | None, wish: Wish, report: Report
+) -> tuple[Change, ...]:
+    """Tell what would change; raise PlanRefused when visitors would lose data and nobody forced it."""
+    report.step("plan")
+    old = _live_manifest(publisher, live, report)
+    changes = (*compare(old, artifact.bundle.manifest), *publisher.plan(artifact, live))
+    if Can.STAGE not in publisher.can:
+        how = f"{publisher.target} cannot stage: it goes live first and is verified at once"
+        changes = (*changes, Change("warn", how))
+    for change in changes:
+        report.info(describe(change))
+    lost = losses(old, artifact.bundle.manifest, wish.max_row_loss)
+    if lost and not wish.force:
+        raise PlanRefused(
+            f"publishing would lose data that is live: {'; '.join(lost)}. Nothing was changed. "
+            "If that is meant, publish with --force"
+        )
+    return changes
+
+
+def describe(change: Change) -> str:
+    """Return one line for a person."""
+    arrow = " -> ".join(value for value in (change.before, change.after) if value is not None)
+    return f"{change.kind} {change.what}" + (f": {arrow}" if arrow else "")
+
+
+def sweep(publisher: Publisher, release: str, report: Report) -> None:
+    """Discard what a killed run left behind, but for a candidate of ``release``, which staging takes up again."""
+    for candidate in publisher.candidates():
+        if not candidate.kept and candidate.release != release:
+            report.info(f"removing what an interrupted run left: {candidate.revision}")
+            publisher.discard(candidate)
+
+
+def _live_manifest(publisher: Publisher, live: Deployment | None, report: Report) -> Manifest | None:
+    if live is None:
+        return None
+    try:
+        return read_manifest(publisher, live)
+    except PublishError as exc:
+        report.warning(f"what is live could not be compared: {exc}")
+        return None
+
+
+def _unchanged(publisher: Publisher, live: Deployment, manifest: Manifest, report: Report) -> Outcome:
+    if _answers(publisher, live):
+        report.info("unchanged: this is what is live")
+        return Outcome("unchanged", live, manifest=manifest)
+    report.warning(f"{live.url} does not answer; bringing {live.revision} up again")
+    _, at = _bring_up(publisher, publisher.recall(live), live, Wish(), report)
+    return Outcome("published", at, manifest=manifest)
+
+
+def _answers(publisher: Publisher, live: Deployment) -> bool:
+    if Can.SERVE not in publisher.can:
+        return True
+    try:
+        publisher.fetch(live, "/-/healthz", {})
+    except TargetError:
+        return False
+    return True
+
+
+def _bring_up(
+    publisher: Publisher, candidate: Candidate, live: Deployment | None, wish: Wish, report: Report
+) -> tuple[Action, Candidate | Deployment]:
+    if Can.STAGE not in publisher.can:
+        return "published", _promote_first(publisher, candidate, live, report)
+    with _discarded_on_failure(publisher, candidate, report):
+        verify(publisher, candidate, report)
+        if wish.preview:
+            return "previewed", publisher.keep(candidate)
+        return "published", _promote(publisher, candidate, wish, report)
+
+
+def _promote(publisher: Publisher, candidate: Candidate, wish: Wish, report: Report) -> Deployment:
+    report.step("promote", candidate.revision)
+    deployment = publisher.promote(candidate)
+    try:
+        publisher.prune(wish.keep)
+    except PublishError as exc:  # the publish itself is done
+        report.warning(f"old deployments could not be removed: {exc}")
+    return deployment
+
+
+def _promote_first(publisher: Publisher, candidate: Candidate, live: Deployment | None, report: Report) -> Deployment:
+    report.step("promote", candidate.revision)
+    deployment = publisher.promote(candidate)
+    try:
+        verify(publisher, replace(deployment, token=candidate.token), report)
+    except BaseException:
+        if live is None:
+            publisher.unpublish()
+        else:
+            publisher.promote(publisher.recall(live))
+        raise
+    return deployment
+
+
+@contextmanager
+def _discarded_on_failure(publisher: Publisher, candidate: Candidate, report: Report) -> Generator[None, None, None]:
+    try:
+        yield
+    except BaseException:
+        live = publisher.live()
+        if live is None or live.revision != candidate.revision:
+            report.info(f"discarding {candidate.revision}; what was live stays live")
+            publisher.discard(candidate)
+        raise
+
+
+def _pick(found: Sequence[Some], revision: str | None, none: str) -> Some:
+    chosen = [each for each in found if revision in {None, each.revision}]
+    if chosen:
+        return chosen[0]
+    if revision is None or not found:
+        raise NotFoundError(none)
+    raise NotFoundError(f"no revision {revision!r}, there are: {', '.join(each.revision for each in found)}")
