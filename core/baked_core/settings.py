@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 from baked_core.errors import ManifestError
 
 
-def _setting(default: bool | int | str, help: str) -> Any:  # noqa: A002, FBT001 - click's word; the value is the default
+def _setting(help: str, *, default: bool | int | str) -> Any:  # noqa: A002 - click's word for it
     return field(default=default, metadata={"help": help})
 
 
@@ -15,19 +15,19 @@ def _setting(default: bool | int | str, help: str) -> Any:  # noqa: A002, FBT001
 class Settings:
     """The values that one running app goes by."""
 
-    default_page_size: int = _setting(100, "Rows on a table page")
-    max_returned_rows: int = _setting(1000, "The most rows that one answer holds, but for streamed CSV")
-    num_sql_threads: int = _setting(3, "Threads that run SQL at the same time")
-    sql_time_limit_ms: int = _setting(1000, "Milliseconds after which a query is stopped")
-    default_allow_sql: bool = _setting(True, "Whether visitors may write SQL of their own")
-    allow_csv_stream: bool = _setting(True, "Whether all rows of a table may be streamed as CSV")
-    max_csv_mb: int = _setting(100, "Megabytes after which streamed CSV is broken off; 0 for no limit")
-    default_cache_ttl: int = _setting(5, "Seconds that browsers and proxies may keep an answer")
-    cache_size_kb: int = _setting(0, "Kilobytes of SQLite's page cache for each connection; 0 for its default")
-    truncate_cells_html: int = _setting(2048, "Characters shown of a long value in a page; 0 for all")
-    force_https_urls: bool = _setting(False, "Whether absolute URLs begin with https:// whatever the request says")
-    base_url: str = _setting("/", "The path under which the site is served")
-    cors: bool = _setting(True, "Whether other sites' scripts may read JSON and CSV")
+    default_page_size: int = _setting("Rows on a table page", default=100)
+    max_returned_rows: int = _setting("The most rows that one answer holds, but for streamed CSV", default=1000)
+    num_sql_threads: int = _setting("Threads that run SQL at the same time", default=3)
+    sql_time_limit_ms: int = _setting("Milliseconds after which a query is stopped", default=1000)
+    default_allow_sql: bool = _setting("Whether visitors may write SQL of their own", default=True)
+    allow_csv_stream: bool = _setting("Whether all rows of a table may be streamed as CSV", default=True)
+    max_csv_mb: int = _setting("Megabytes after which streamed CSV is broken off; 0 for no limit", default=100)
+    default_cache_ttl: int = _setting("Seconds that browsers and proxies may keep an answer", default=5)
+    cache_size_kb: int = _setting("Kilobytes of page cache for each connection; 0 for SQLite's default", default=0)
+    truncate_cells_html: int = _setting("Characters shown of a long value in a page; 0 for all", default=2048)
+    force_https_urls: bool = _setting("Whether absolute URLs always begin with https://", default=False)
+    base_url: str = _setting("The path under which the site is served", default="/")
+    cors: bool = _setting("Whether scripts of other sites may read JSON and CSV", default=True)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -45,11 +45,13 @@ class Setting:
 
     name: str
     default: bool | int | str
-    type: type[bool] | type[int] | type[str]
+    type: type[bool | int | str]
     help: str
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
-    f.name: Setting(f.name, f.default, type(f.default), f.metadata["help"]) for f in fields(Settings)
+    f.name: Setting(f.name, default, type(default), f.metadata["help"])
+    for f in fields(Settings)
+    if isinstance(default := f.default, bool | int | str)
 }
 """Every setting by name; one that is not here is refused when it is given."""
