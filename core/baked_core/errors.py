@@ -6,11 +6,13 @@
     ├── ManifestError             500  the Bundle cannot be served
     ├── NotFound                  404  no such database, table, row or page
     ├── BadRequest                400  an argument is wrong; the message names it
-    │   └── QueryError            400  SQLite refused the SQL
+    │   ├── QueryError            400  SQLite refused the SQL
+    │   └── QueryTimeout          400  stopped at its time limit, as Datasette 1.0 answers it
     ├── Forbidden                 403  a write, or what the publisher switched off
-    └── QueryTimeout              504  stopped at its time limit
+    └── Busy                      503  one at a time: ask again later
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -18,6 +20,7 @@ class CoreError(Exception):
     """Any error of the serving app; ``status`` is its HTTP status."""
 
     status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong"
 
 
 class ManifestError(CoreError):
@@ -28,25 +31,45 @@ class NotFound(CoreError):
     """There is no such database, table, row or page."""
 
     status = 404
+    title = "Not found"
 
 
 class BadRequest(CoreError):
     """An argument of the request is wrong."""
 
     status = 400
+    title = "Bad request"
 
 
 class QueryError(BadRequest):
     """SQLite refused the SQL."""
+
+    title = "Invalid SQL"
+
+
+class QueryTimeout(BadRequest):
+    """A query was stopped at its time limit."""
+
+    title = "The query took too long"
 
 
 class Forbidden(CoreError):
     """Reading is all that can be done here, or the publisher switched it off."""
 
     status = 403
+    title = "Forbidden"
 
 
-class QueryTimeout(CoreError):
-    """A query was stopped at its time limit."""
+class Busy(CoreError):
+    """What was asked for is done one at a time and is under way for somebody else."""
 
-    status = 504
+    status = 503
+    title = "Busy"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a sentence part that suggests the known name nearest to ``word``, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
+
+    found = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""

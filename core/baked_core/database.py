@@ -1,0 +1,136 @@
+"""The one door to SQLite: every statement of the app and of strangers goes through ``Database.query``.
+
+SQL that the app wrote runs on a small pool of threads, each with a connection of its own to each database. SQL that a
+stranger wrote runs on connections that are authorised to read and keep no statements.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from baked_core import manifest
+from baked_core.connection import Connection, Rows, count_tables
+from baked_core.errors import NotFound, nearest
+from baked_core.settings import Settings
+from baked_core.values import Row, Value
+
+T = TypeVar("T")
+
+Params = Sequence[Value] | Mapping[str, Value]
+
+
+class Whose(Enum):
+    """Who wrote the SQL."""
+
+    APP = "app"
+    STRANGER = "stranger"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a database is opened; only a Manifest entry leads here."""
+
+    entry: manifest.Database
+    path: Path
+    immutable: bool
+    settings: Settings
+    prepare: Callable[[object, str], None] | None
+    """Called with each new connection and the database's name: plugins."""
+
+    def connect(self, whose: Whose) -> Connection:
+        """Open a connection; raise ManifestError if the file is gone."""
+        return Connection(
+            self.path,
+            self.entry,
+            immutable=self.immutable,
+            guarded=whose is Whose.STRANGER,
+            cache_kb=self.settings.cache_size_kb,
+            prepare=self.prepare,
+        )
+
+
+class Database:
+    """One frozen database."""
+
+    def __init__(self, opening: Opening, pool: ThreadPoolExecutor) -> None:
+        self.entry = opening.entry
+        self.name = opening.entry.name
+        self._opening = opening
+        self._pool = pool
+        self._local = threading.local()
+        self._limit_ms = opening.settings.sql_time_limit_ms
+
+    def relation(self, name: str) -> manifest.Table | manifest.View:
+        """Return the table or view called ``name``; raise NotFound."""
+        found = self.entry.tables.get(name) or self.entry.views.get(name)
+        if found is None:
+            known = [*self.entry.tables, *self.entry.views]
+            raise NotFound(f"there is no table {name!r} in database {self.name!r}{nearest(name, known)}")
+        return found
+
+    async def query(
+        self,
+        sql: str,
+        params: Params = (),
+        *,
+        whose: Whose = Whose.APP,
+        limit_ms: int | None = None,
+        max_rows: int | None = None,
+    ) -> Rows:
+        """Run one statement and return its rows, at most ``max_rows``.
+
+        Raises QueryError if SQLite refuses it, QueryTimeout after ``limit_ms`` milliseconds or the setting's,
+        whichever is less.
+        """
+        seconds = self.seconds(limit_ms)
+        return await self._run(lambda: self._connection(whose).fetch(sql, params, seconds=seconds, max_rows=max_rows))
+
+    async def names(self, sql: str) -> tuple[str, ...]:
+        """Return the names of the parameters of a stranger's SQL, in order; empty if SQLite refuses it."""
+        return await self._run(lambda: self._connection(Whose.STRANGER).parameters(sql))
+
+    async def stream(
+        self, sql: str, params: Params, *, whose: Whose, limit_ms: int | None = None
+    ) -> AsyncIterator[Rows]:
+        """Run one statement and yield its rows in batches, on a connection of its own; see ``query``."""
+        connection = await self._run(partial(self._opening.connect, whose))
+        try:
+            batches = connection.batches(sql, params, seconds=self.seconds(limit_ms))
+            while (batch := await self._run(partial(next, batches, None))) is not None:
+                yield batch
+        finally:
+            await self._run(connection.close)
+
+    def count_tables(self) -> Mapping[str, int]:
+        """Count the rows of every table by reading them, without a limit, on a connection opened anew; blocks."""
+        return count_tables(self._opening.path, self.entry, immutable=self._opening.immutable)
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._opening.path
+
+    def seconds(self, limit_ms: int | None) -> float:
+        """Return the time limit in seconds; a request may only shorten it."""
+        return min(self._limit_ms, limit_ms or self._limit_ms) / 1000
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _connection(self, whose: Whose) -> Connection:
+        found: Connection | None = getattr(self._local, whose.value, None)
+        if found is None:
+            found = self._opening.connect(whose)
+            setattr(self._local, whose.value, found)
+        return found
+
+
+def first(rows: Rows) -> Row | None:
+    """Return the first row, if there is one."""
+    return rows.rows[0] if rows.rows else None

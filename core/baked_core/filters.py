@@ -1,0 +1,165 @@
+"""Column filters: ``COLUMN__operator=value`` of a URL, turned into SQL."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from baked_core.errors import BadRequest, nearest
+from baked_core.manifest import Column
+from baked_core.sql import Clause, affinity, quote
+from baked_core.values import Value
+
+_INTEGER: Final = re.compile(r"[+-]?\d{1,18}").fullmatch
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator: its name in URLs, its words in a sentence and its SQL."""
+
+    name: str
+    label: str
+    """Says it between a column and a value: ``contains``."""
+    clause: Callable[[Column, str], Clause]
+    takes_value: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition of a table page."""
+
+    column: Column
+    operator: Operator
+    value: str
+
+    @property
+    def clause(self) -> Clause:
+        """The condition as SQL."""
+        return self.operator.clause(self.column, self.value)
+
+    @property
+    def argument(self) -> tuple[str, str]:
+        """The name and value that stand for it in a URL."""
+        name = self.column.name
+        plain = self.operator.name == "exact" and not name.startswith("_") and "__" not in name
+        return (name if plain else f"{name}__{self.operator.name}", self.value if self.operator.takes_value else "1")
+
+    @property
+    def sentence(self) -> str:
+        """The condition in words."""
+        words = f"{self.column.name} {self.operator.label}"
+        return f"{words} {_shown(self.value)}" if self.operator.takes_value else words
+
+
+def parse(name: str, value: str, columns: Mapping[str, Column]) -> Filter:
+    """Read one argument of a table page; raise BadRequest for an unknown column or operator."""
+    column, operator = columns.get(name), "exact"
+    if column is None and "__" in name:
+        head, _, operator = name.rpartition("__")
+        column = columns.get(head)
+        name = head if column is not None else name
+    if column is None:
+        raise BadRequest(f"there is no column {name!r} to filter by{nearest(name, columns)}")
+    if operator not in OPERATORS:
+        raise BadRequest(f"there is no filter operator {operator!r}{nearest(operator, OPERATORS)}")
+    return Filter(column, OPERATORS[operator], value)
+
+
+def _shown(value: str) -> str:
+    return value if _NUMBER(value) else f"“{value}”"
+
+
+def _number(value: str) -> Value:
+    if _INTEGER(value):
+        return int(value)
+    return float(value) if _NUMBER(value) else None
+
+
+def _equal(column: Column, value: str) -> Clause:
+    """Compare as the column's affinity does; where it has none, ``5`` in a URL means the number or the text."""
+    number = None if affinity(column.type) != "BLOB" else _number(value)
+    if number is None:
+        return Clause(f"{quote(column.name)} = ?", (value,))
+    return Clause(f"({quote(column.name)} = ? or {quote(column.name)} = ?)", (value, number))
+
+
+def _different(column: Column, value: str) -> Clause:
+    clause = _equal(column, value)
+    return Clause(f"not {clause.sql}", clause.params)
+
+
+def _compared(sign: str) -> Callable[[Column, str], Clause]:
+    def clause(column: Column, value: str) -> Clause:
+        number = None if affinity(column.type) == "TEXT" else _number(value)
+        return Clause(f"{quote(column.name)} {sign} ?", (value if number is None else number,))
+
+    return clause
+
+
+def _template(sql: str, pattern: str = "{}") -> Callable[[Column, str], Clause]:
+    def clause(column: Column, value: str) -> Clause:
+        params = (pattern.replace("{}", value),) if "?" in sql else ()
+        return Clause(sql.replace("{c}", quote(column.name)), params)
+
+    return clause
+
+
+def _listed(value: str) -> list[str]:
+    if not value.startswith("["):
+        return [part.strip() for part in value.split(",")]
+    try:
+        parsed = orjson.loads(value)
+    except orjson.JSONDecodeError as exc:
+        raise BadRequest(f"{value!r} is neither values between commas nor a JSON array") from exc
+    return [part if isinstance(part, str) else orjson.dumps(part).decode() for part in parsed]
+
+
+def _in(column: Column, value: str) -> Clause:
+    clauses = [_equal(column, part) for part in _listed(value)]
+    if not clauses:
+        return Clause("0", ())
+    return Clause(f"({' or '.join(c.sql for c in clauses)})", tuple(p for c in clauses for p in c.params))
+
+
+def _not_in(column: Column, value: str) -> Clause:
+    clause = _in(column, value)
+    return Clause(f"not {clause.sql}", clause.params)
+
+
+_ELEMENTS: Final = "(select value from json_each(case when json_valid({c}) then {c} end))"
+
+
+def _table(operators: Iterable[Operator]) -> Mapping[str, Operator]:
+    return {operator.name: operator for operator in operators}
+
+
+OPERATORS: Final = _table(
+    (
+        Operator("exact", "=", _equal),
+        Operator("not", "≠", _different),
+        Operator("contains", "contains", _template("{c} like ?", "%{}%")),
+        Operator("notcontains", "does not contain", _template("{c} not like ?", "%{}%")),
+        Operator("endswith", "ends with", _template("{c} like ?", "%{}")),
+        Operator("startswith", "starts with", _template("{c} like ?", "{}%")),
+        Operator("gt", ">", _compared(">")),
+        Operator("gte", "≥", _compared(">=")),
+        Operator("lt", "<", _compared("<")),
+        Operator("lte", "≤", _compared("<=")),
+        Operator("like", "like", _template("{c} like ?")),
+        Operator("notlike", "not like", _template("{c} not like ?")),
+        Operator("glob", "glob", _template("{c} glob ?")),
+        Operator("in", "in", _in),
+        Operator("notin", "not in", _not_in),
+        Operator("arraycontains", "array contains", _template("? in " + _ELEMENTS)),
+        Operator("arraynotcontains", "array does not contain", _template("? not in " + _ELEMENTS)),
+        Operator("date", "on date", _template("date({c}) = ?")),
+        Operator("isnull", "is null", _template("{c} is null"), takes_value=False),
+        Operator("notnull", "is not null", _template("{c} is not null"), takes_value=False),
+        Operator("isblank", "is blank", _template("({c} is null or {c} = '')"), takes_value=False),
+        Operator("notblank", "is not blank", _template("({c} is not null and {c} != '')"), takes_value=False),
+    )
+)
+"""Every operator by its name in URLs, in the order in which the form offers them."""

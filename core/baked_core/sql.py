@@ -1,0 +1,124 @@
+"""SQL that the app writes: names quoted, values bound, pages cut by key. Pure functions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from baked_core.values import BrokenText, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of SQL and the values of its question marks."""
+
+    sql: str
+    params: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of an ORDER BY."""
+
+    column: str
+    descending: bool = False
+    binary: bool = False
+    """Compare byte by byte, whatever the column's own collation."""
+
+    @property
+    def expression(self) -> str:
+        """What is compared."""
+        return quote(self.column) + (" collate binary" if self.binary else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A page of rows of a table or view."""
+
+    table: str
+    columns: tuple[str, ...]
+    where: tuple[Clause, ...] = ()
+    order: tuple[Term, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+    def page(self) -> Clause:
+        """Return the statement that reads the rows."""
+        where = _joined(self.where)
+        order = ", ".join(t.expression + (" desc" if t.descending else "") for t in self.order)
+        sql = f"select {', '.join(map(quote, self.columns))} from {quote(self.table)}{where.sql}"  # noqa: S608 - quoted
+        sql += f" order by {order}" if order else ""
+        if self.limit is None:
+            return Clause(sql, where.params)
+        return Clause(f"{sql} limit ? offset ?", (*where.params, self.limit, self.offset))
+
+    def count(self) -> Clause:
+        """Return the statement that counts all rows of all pages."""
+        where = _joined(self.where)
+        return Clause(f"select count(*) from {quote(self.table)}{where.sql}", where.params)  # noqa: S608 - quoted
+
+
+def quote(name: str) -> str:
+    """Quote ``name`` as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def affinity(declared: str) -> str:
+    """Return the affinity that SQLite gives a column of this declared type."""
+    upper = declared.upper()
+    if "INT" in upper:
+        return "INTEGER"
+    if any(word in upper for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if not upper or "BLOB" in upper:
+        return "BLOB"
+    return "REAL" if any(word in upper for word in ("REAL", "FLOA", "DOUB")) else "NUMERIC"
+
+
+def bound(value: Value) -> Clause:
+    """Return a question mark for ``value``; broken text is bound as bytes, for no driver takes it as text."""
+    return Clause("cast(? as text)", (value.raw,)) if isinstance(value, BrokenText) else Clause("?", (value,))
+
+
+def after(order: Sequence[Term], values: Sequence[Value]) -> Clause:
+    """Return the condition that a row comes after the one with ``values`` in ``order``.
+
+    Each comparison has the column on its left, so that it uses the same collation as the ORDER BY. NULL comes
+    first ascending and last descending, as SQLite sorts it.
+    """
+    clause = _beyond(order[-1], values[-1])
+    for term, value in zip(reversed(order[:-1]), reversed(values[:-1]), strict=True):
+        beyond, same = _beyond(term, value), _same(term, value)
+        clause = Clause(
+            f"({beyond.sql} or ({same.sql} and {clause.sql}))", (*beyond.params, *same.params, *clause.params)
+        )
+    return _with_bound(clause, order, values)
+
+
+def _beyond(term: Term, value: Value) -> Clause:
+    if value is None:
+        return Clause("0" if term.descending else f"{term.expression} is not null")
+    mark = bound(value)
+    if term.descending:
+        return Clause(f"({term.expression} < {mark.sql} or {term.expression} is null)", mark.params)
+    return Clause(f"{term.expression} > {mark.sql}", mark.params)
+
+
+def _same(term: Term, value: Value) -> Clause:
+    if value is None:
+        return Clause(f"{term.expression} is null")
+    mark = bound(value)
+    return Clause(f"{term.expression} = {mark.sql}", mark.params)
+
+
+def _with_bound(clause: Clause, order: Sequence[Term], values: Sequence[Value]) -> Clause:
+    """Add what follows from the rest: a plain lower bound, with which SQLite can seek into an index."""
+    if len(order) == 1 or order[0].descending or values[0] is None:
+        return clause
+    mark = bound(values[0])
+    return Clause(f"({order[0].expression} >= {mark.sql} and {clause.sql})", (*mark.params, *clause.params))
+
+
+def _joined(clauses: Iterable[Clause]) -> Clause:
+    clauses = list(clauses)
+    if not clauses:
+        return Clause("")
+    return Clause(" where " + " and ".join(c.sql for c in clauses), tuple(p for c in clauses for p in c.params))

@@ -1,0 +1,99 @@
+"""URLs: the tilde-encoding of names, and the one place that makes every URL we print."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote_plus, urlencode
+
+from baked_core.values import BrokenText, Value
+
+_SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_ENCODED: Final = [chr(byte) if byte in _SAFE else "+" if byte == ord(" ") else f"~{byte:02X}" for byte in range(256)]
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*").fullmatch
+_TILDE: Final = re.compile(rb"~([0-9A-Fa-f]{2})")
+
+Query = Iterable[tuple[str, str]]
+
+
+def tilde_encode(name: str) -> str:
+    """Encode ``name`` for one segment of a path: safe characters stay, a space is ``+``, other bytes ``~HH``."""
+    if _PLAIN(name):
+        return name
+    raw = name.raw if isinstance(name, BrokenText) else name.encode()
+    return "".join([_ENCODED[byte] for byte in raw])
+
+
+def tilde_decode(segment: str) -> str:
+    """Decode one segment of a path; bytes that are not UTF-8 come back as BrokenText."""
+    if _PLAIN(segment):
+        return segment
+    raw = segment.replace("+", " ").encode()
+    raw = _TILDE.sub(lambda match: bytes.fromhex(match[1].decode()), raw)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return BrokenText(raw)
+
+
+def encode_key(values: Sequence[Value]) -> str:
+    """Encode a primary key for a path: values joined by commas, with a ``:`` before what is not text or a number."""
+    return ",".join(map(_encode_value, values))
+
+
+def _encode_value(value: Value) -> str:
+    if isinstance(value, bytes):
+        return ":x" + value.hex()
+    return tilde_encode(value if isinstance(value, str) else "" if value is None else repr(value))
+
+
+def decode_key(segment: str) -> tuple[Value, ...]:
+    """Decode a primary key from a path: text, or bytes after ``:x``; the column's affinity does the rest."""
+    return tuple(map(_decode_value, segment.split(",")))
+
+
+def _decode_value(part: str) -> Value:
+    if part.startswith(":x"):
+        try:
+            return bytes.fromhex(part[2:])
+        except ValueError:
+            return part
+    return tilde_decode(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Makes every URL that one request's answer prints."""
+
+    root: str = ""
+    """The path under which the app is mounted, without a slash at its end."""
+    origin: str = ""
+    """Scheme and host as the client sees them: ``https://example.org``."""
+
+    def path(self, *names: str, format: str = "", query: Query = ()) -> str:  # noqa: A002 - the path's own word
+        """Return the path of a page: ``/DB/TABLE.json?_size=10`` under the root; names are encoded here."""
+        path = self.root + "/" + "/".join([tilde_encode(name) for name in names])
+        return _finish(path, format, query)
+
+    def own(self, *segments: str, format: str = "", query: Query = ()) -> str:  # noqa: A002
+        """Return the path of one of the app's own pages: ``own("-", "healthz")``; segments are taken as they are."""
+        return _finish(self.root + "/" + "/".join(segments), format, query)
+
+    def query(self, database: str, format: str = "", query: Query = ()) -> str:  # noqa: A002
+        """Return the path of a database's SQL page."""
+        return _finish(f"{self.root}/{tilde_encode(database)}/-/query", format, query)
+
+    def row(self, database: str, table: str, key: Sequence[Value], format: str = "") -> str:  # noqa: A002
+        """Return the path of one row."""
+        return f"{self.path(database, table)}/{encode_key(key)}" + (f".{format}" if format else "")
+
+    def absolute(self, path: str) -> str:
+        """Return ``path`` with scheme and host before it."""
+        return self.origin + path
+
+
+def _finish(path: str, suffix: str, query: Query) -> str:
+    if suffix:
+        path += "." + suffix
+    pairs = list(query)
+    return f"{path}?{urlencode(pairs, quote_via=quote_plus)}" if pairs else path

@@ -1,0 +1,21 @@
+"""Values: what a cell can hold, text that is not UTF-8 included."""
+
+from collections.abc import Sequence
+from typing import Self
+
+
+class BrokenText(str):
+    """Text whose bytes are not UTF-8: shown with U+FFFD, found again by its ``raw`` bytes."""
+
+    __slots__ = ("raw",)
+    raw: bytes
+
+    def __new__(cls, raw: bytes, encoding: str = "utf-8") -> Self:
+        """Decode ``raw``, replacing what cannot be decoded."""
+        text = super().__new__(cls, raw.decode(encoding, "replace"))
+        text.raw = raw
+        return text
+
+
+Value = str | int | float | bytes | None
+Row = Sequence[Value]
