@@ -1,8 +1,28 @@
-"""Config: metadata and settings, validated and merged before anything is baked."""
+"""Config: metadata and settings, validated and merged before anything is baked.
 
-from collections.abc import Mapping
+The files are Datasette's: ``metadata.yml`` of 0.65 and ``datasette.yaml`` of 1.0, in YAML or JSON. A key that is not
+known is an error that names the nearest known one: a typo never passes silently.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+from baked_core.manifest import Database
+from baked_core.settings import SETTINGS, Setting
+from baked_publish.errors import ConfigError
+from baked_publish.suggest import nearest
+
+JSON = dict[str, Any]
+Check = Callable[[Any], bool]
+
+ABOUT: Final = (
+    *("title", "description", "description_html"),
+    *("license", "license_url", "source", "source_url", "about", "about_url"),
+)
+ON: Final = ("success_message", "success_message_sql", "success_redirect", "error_message", "error_redirect")
+LATER: Final = {"allow", "allow_sql", "permissions"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +33,231 @@ class Config:
     """Datasette's shape: title, license, ..., ``databases: {NAME: {tables: {NAME: {...}}, queries: {...}}}``."""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Only what differs from the defaults in ``baked_core.settings``."""
+
+    def check(self, databases: Mapping[str, Database]) -> Iterator[str]:
+        """Yield a warning for each database, table and column that the metadata names and nobody has."""
+        for name, about in self.metadata.get("databases", {}).items():
+            if name not in databases:
+                yield f"metadata names a database {name!r} that is not published{nearest(name, databases)}"
+                continue
+            known = _columns(databases[name])
+            for table, details in about.get("tables", {}).items():
+                if table not in known:
+                    yield f"metadata names a table {name}.{table} that is not there{nearest(table, known)}"
+                    continue
+                for column in {**details.get("columns", {}), **details.get("units", {})}:
+                    if column not in known[table]:
+                        where = f"{name}.{table}.{column}"
+                        yield f"metadata names a column {where} that is not there{nearest(column, known[table])}"
+
+    def hidden(self, database: str) -> frozenset[str]:
+        """Return the tables and views of ``database`` that the metadata hides."""
+        tables = self.metadata.get("databases", {}).get(database, {}).get("tables", {})
+        return frozenset(name for name, about in tables.items() if about.get("hidden"))
+
+
+def _columns(database: Database) -> dict[str, list[str]]:
+    tables = {table.name: table.columns for table in database.tables.values()}
+    views = {view.name: view.columns for view in database.views.values()}
+    return {name: [column.name for column in columns] for name, columns in {**tables, **views}.items()}
+
+
+def load(files: Sequence[Path], settings: Sequence[tuple[str, str]] = ()) -> Config:
+    """Read ``files``, the earlier the stronger, and ``settings`` from the command line, stronger than any file.
+
+    Raises ConfigError, naming file, path and value, for what is not known or not of the right kind.
+    """
+    merged: JSON = {}
+    for file in reversed(files):
+        value = _read(file)
+        _check(value, ROOT, file, ())
+        merged = _merge(merged, value)
+    from_files = merged.pop("settings", {})
+    given = {name: _setting(name, text) for name, text in settings}
+    values = {**{name: _setting(name, value) for name, value in from_files.items()}, **given}
+    return Config(merged, {name: value for name, value in values.items() if value != SETTINGS[name].default})
+
+
+def _merge(weak: JSON, strong: JSON) -> JSON:
+    merged = dict(weak)
+    for key, value in strong.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _read(file: Path) -> JSON:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"the metadata file {str(file)!r} cannot be read: {exc}") from exc
+    value = _parse(file, text)
+    if not isinstance(value, dict):
+        raise ConfigError(f"{str(file)!r} holds {type(value).__name__}, not keys and values: see docs/metadata.md")
+    return value
+
+
+def _parse(file: Path, text: str) -> Any:
+    import yaml  # noqa: PLC0415 - JSON is YAML; a publish without metadata does without
+
+    class Loader(yaml.SafeLoader):
+        """YAML whose dates stay text and whose keys stand once."""
+
+    def mapping(loader: Loader, node: yaml.MappingNode) -> JSON:
+        seen: JSON = {}
+        for key_node, value_node in node.value:
+            key = str(loader.construct_object(key_node, deep=True))
+            if key in seen:
+                raise ConfigError(f"{str(file)!r} line {key_node.start_mark.line + 1} has the key {key!r} twice")
+            seen[key] = loader.construct_object(value_node, deep=True)
+        return seen
+
+    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
+    Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _loader, node: node.value)
+    try:
+        return yaml.load(text, Loader) or {}  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"{str(file)!r} is neither YAML nor JSON: {' '.join(str(exc).split())}") from exc
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _named_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str | int | float) for each in value.values())
+
+
+def _anything(_value: Any) -> bool:
+    return True
+
+
+def _list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of the file: what its keys may hold, and which keys hold a level of their own for each name."""
+
+    what: str
+    keys: Mapping[str, tuple[Check, str]]
+    below: Mapping[str, "Level"] = field(default_factory=dict[str, "Level"])
+
+
+TEXT: Final = (_text, "a text")
+WHOLE: Final = (_whole, "a whole number above 0")
+SWITCH: Final = (_switch, "true or false")
+TEXTS: Final = (_texts, "a list of texts")
+NAMED: Final = (_named_texts, "texts by name")
+OPEN: Final = (_anything, "anything")
+LIST: Final = (_list, "a list")
+COMMON: Final = {**dict.fromkeys(ABOUT, TEXT), "plugins": OPEN}
+
+QUERY: Final = Level(
+    "query",
+    {
+        **COMMON,
+        "sql": TEXT,
+        "hide_sql": SWITCH,
+        "fragment": TEXT,
+        "params": LIST,
+        "write": SWITCH,
+        "is_private": SWITCH,
+        **{f"on_{name}": TEXT for name in ON},
+    },
+)
+TABLE: Final = Level(
+    "table",
+    {
+        **COMMON,
+        "hidden": SWITCH,
+        "sort": TEXT,
+        "sort_desc": TEXT,
+        "size": WHOLE,
+        "sortable_columns": TEXTS,
+        "label_column": TEXT,
+        "facets": LIST,
+        "facet_size": WHOLE,
+        "fts_table": TEXT,
+        "fts_pk": TEXT,
+        "searchmode": TEXT,
+        "columns": NAMED,
+        "units": NAMED,
+        "column_types": OPEN,
+    },
+)
+DATABASE: Final = Level("database", COMMON, {"tables": TABLE, "queries": QUERY})
+ROOT: Final = Level(
+    "file",
+    {**COMMON, "extra_css_urls": LIST, "extra_js_urls": LIST, "settings": OPEN},
+    {"databases": DATABASE},
+)
+
+
+def _check(value: JSON, level: Level, file: Path, path: tuple[str, ...]) -> None:
+    for key, each in value.items():
+        where = ".".join((*path, key))
+        if key in LATER:
+            raise ConfigError(
+                f"{str(file)!r}: {where!r} is not enforced by this version, so it is refused rather than ignored: "
+                "take it out, and publish only what everybody may see"
+            )
+        if key in level.below:
+            _check_below(each, level.below[key], file, (*path, key))
+        elif key not in level.keys:
+            known = [*level.keys, *level.below]
+            raise ConfigError(f"{str(file)!r}: {where!r} is not a key of a {level.what}{nearest(key, known)}")
+        elif not level.keys[key][0](each):
+            raise ConfigError(f"{str(file)!r}: {where!r} is {each!r}, it must be {level.keys[key][1]}")
+
+
+def _check_below(value: Any, level: Level, file: Path, path: tuple[str, ...]) -> None:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{str(file)!r}: {'.'.join(path)!r} must hold one {level.what} by name, not {value!r}")
+    for name, each in value.items():
+        if level is QUERY and isinstance(each, str):  # Datasette's shorthand: the SQL alone
+            continue
+        if not isinstance(each, dict):
+            raise ConfigError(f"{str(file)!r}: {'.'.join((*path, name))!r} must hold keys and values, not {each!r}")
+        _check(each, level, file, (*path, name))
+
+
+def _setting(name: str, value: Any) -> Any:
+    setting = SETTINGS.get(name)
+    if setting is None:
+        raise ConfigError(f"there is no setting {name!r}{nearest(name, SETTINGS)}: docs/settings.md lists them")
+    try:
+        return READ[setting.type](value)
+    except (ValueError, KeyError):
+        raise ConfigError(f"setting {name!r} is {value!r}, it must be {_wanted(setting)}") from None
+
+
+def _switch_of(value: Any) -> bool:
+    return {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}[str(value).lower()]
+
+
+def _number_of(value: Any) -> int:
+    number = int(str(value))
+    if number < 0:
+        raise ValueError(value)
+    return number
+
+
+READ: Final[Mapping[type, Callable[[Any], Any]]] = {bool: _switch_of, int: _number_of, str: str}
+
+
+def _wanted(setting: Setting) -> str:
+    return {bool: "on or off", int: "a whole number, 0 or more", str: "a text"}[setting.type]

@@ -1,12 +1,12 @@
 """Plugins: targets come in by one door, the entry-point group ``baked_data.targets``, ours as well."""
 
-import difflib
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from baked_publish.errors import PublishError, UsageError
 from baked_publish.publisher import Publisher
+from baked_publish.suggest import nearest
 
 GROUP: Final = "baked_data.targets"
 
@@ -35,7 +35,10 @@ def load(target: str) -> type[Publisher]:
     """
     points = tuple(entry_points(group=GROUP, name=target))
     if not points:
-        raise UsageError(f"there is no target {target!r}{_nearest(target)}: `publish plugins` lists what is installed")
+        known = [plugin.target for plugin in installed()]
+        raise UsageError(
+            f"there is no target {target!r}{nearest(target, known)}: `publish plugins` lists what is installed"
+        )
     origins = sorted({point.value for point in points})
     if len(origins) > 1:
         raise UsageError(f"two plugins offer the target {target!r}: {', '.join(origins)}; uninstall one of them")
@@ -66,8 +69,3 @@ def _plugin(point: EntryPoint) -> Plugin:
         distribution=distribution.name if distribution else "?",
         version=distribution.version if distribution else "?",
     )
-
-
-def _nearest(target: str) -> str:
-    near = difflib.get_close_matches(target, [plugin.target for plugin in installed()], n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
