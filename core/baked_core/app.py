@@ -1,22 +1,50 @@
 """The serving app: a Baked in, an ASGI application out."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
+from baked_core import failures, mounted, plugins, routes
 from baked_core.bundle import Baked
-from baked_core.manifest import FORMAT, canonical
+from baked_core.database import Database, Opening
+from baked_core.request import Serving
+from baked_core.settings import Settings
+from baked_core.verify import verify_page
 
 
-def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:  # noqa: ARG001 - the next commit's
-    """Make the application that serves ``baked``; ``/-/verify`` answers only with ``verify_token``."""
-    identity = canonical({"ok": True, "format": FORMAT, "digest": baked.digest})
+def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:
+    """Make the application that serves ``baked``; ``/-/verify`` answers only to ``verify_token``."""
+    serving = _serving(baked)
+    verify = verify_page(serving, verify_token) if verify_token else None
+    table = routes.routes(serving, verify, _mounts(baked.root))
+    middleware = [Middleware(mounted.Mounted, base=serving.settings.base_url)]
+    if serving.plugins is not None:
+        middleware += [Middleware(wrapper) for wrapper in serving.plugins.wrappers()]
+    app = Starlette(routes=table, middleware=middleware, exception_handlers=failures.handlers(serving))
+    app.router.redirect_slashes = False
+    return app
 
-    async def healthz(_request: Request) -> Response:
-        return Response(b"ok", media_type="text/plain")
 
-    async def baked_json(_request: Request) -> Response:
-        return Response(identity, media_type="application/json")
+def _serving(baked: Baked) -> Serving:
+    settings = Settings.of(baked.manifest.settings)
+    found = plugins.find(baked.root)
+    pool = ThreadPoolExecutor(settings.num_sql_threads, thread_name_prefix="sql")
+    prepare = None if found is None else found.prepare_connection
+    databases = {
+        name: Database(Opening(entry, baked.paths[name], baked.immutable, settings, prepare), pool)
+        for name, entry in baked.manifest.databases.items()
+    }
+    return Serving(baked, settings, databases, found)
 
-    return Starlette(routes=[Route("/-/healthz", healthz), Route("/-/baked.json", baked_json)])
+
+def _mounts(root: Path | None) -> dict[str, ASGIApp]:
+    """Return what serves the publisher's own static folders, by the name each is mounted under."""
+    folder = None if root is None else root / "site" / "static"
+    if folder is None or not folder.is_dir():
+        return {}
+    from starlette.staticfiles import StaticFiles  # noqa: PLC0415 - only a Bundle with static files pays for it
+
+    return {mount.name: StaticFiles(directory=mount) for mount in sorted(folder.iterdir()) if mount.is_dir()}

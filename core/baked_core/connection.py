@@ -40,6 +40,13 @@ class Rows:
     """Whether there were more rows than were asked for."""
 
 
+class _Blank(dict[str, None]):
+    """Fills every parameter with NULL."""
+
+    def __missing__(self, _name: str) -> None:
+        return None
+
+
 class Connection:
     """A read-only connection for one thread at a time."""
 
@@ -83,7 +90,10 @@ class Connection:
         return Rows(self._columns, rows[:max_rows], truncated=True)
 
     def batches(self, sql: str, params: Params, *, seconds: float) -> Iterator[Rows]:
-        """Run one statement and yield its rows by ``BATCH``, at least once; ``seconds`` are those SQLite works."""
+        """Run one statement and yield its rows by ``BATCH``, at least once.
+
+        ``seconds`` are those that SQLite works: of a stranger's statement on the whole, of the app's on each batch.
+        """
         rows, left, done = self._plain(sql, params), seconds, 0
         while True:
             began = time.monotonic()
@@ -93,25 +103,27 @@ class Connection:
                 except UnicodeDecodeError:
                     rows = self._decoded(sql, params)
                     batch = list(islice(rows, done, done + BATCH))
-            left -= time.monotonic() - began
+            if self._guarded:
+                left -= time.monotonic() - began
             yield Rows(self._columns, batch)
             done += len(batch)
             if len(batch) < BATCH:
                 return
 
-    def parameters(self, sql: str) -> tuple[str, ...]:
-        """Return the names of the parameters in ``sql``; empty if SQLite refuses it."""
-        names: list[str] = []
+    def parameters(self, sql: str) -> tuple[str, ...] | None:
+        """Return the names of the parameters in ``sql``; None if SQLite refuses it."""
+        found: tuple[str, ...] | None = None
 
         def look(cursor: apsw.Cursor, _sql: str, _params: object) -> bool:
-            names.extend(dict.fromkeys(name for name in cursor.bindings_names if name))
+            nonlocal found
+            found = tuple(dict.fromkeys(name for name in cursor.bindings_names if name))
             return False
 
         cursor = self._sqlite.cursor()
         cursor.exec_trace = look
         with suppress(apsw.Error, ValueError, TypeError):
-            cursor.execute(sql)
-        return tuple(names)
+            cursor.execute(sql, _Blank())
+        return found
 
     def _plain(self, sql: str, params: Params) -> Iterator[Row]:
         cursor = self._sqlite.cursor()

@@ -6,7 +6,7 @@ stranger wrote runs on connections that are authorised to read and keep no state
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +18,7 @@ from baked_core import manifest
 from baked_core.connection import Connection, Rows, count_tables
 from baked_core.errors import NotFound, nearest
 from baked_core.settings import Settings
-from baked_core.values import Row, Value
+from baked_core.values import Value
 
 T = TypeVar("T")
 
@@ -91,13 +91,13 @@ class Database:
         seconds = self.seconds(limit_ms)
         return await self._run(lambda: self._connection(whose).fetch(sql, params, seconds=seconds, max_rows=max_rows))
 
-    async def names(self, sql: str) -> tuple[str, ...]:
-        """Return the names of the parameters of a stranger's SQL, in order; empty if SQLite refuses it."""
+    async def parameters(self, sql: str) -> tuple[str, ...] | None:
+        """Return the names of the parameters of a stranger's SQL, in order; None if SQLite refuses it."""
         return await self._run(lambda: self._connection(Whose.STRANGER).parameters(sql))
 
     async def stream(
-        self, sql: str, params: Params, *, whose: Whose, limit_ms: int | None = None
-    ) -> AsyncIterator[Rows]:
+        self, sql: str, params: Params, *, whose: Whose = Whose.APP, limit_ms: int | None = None
+    ) -> AsyncGenerator[Rows, None]:
         """Run one statement and yield its rows in batches, on a connection of its own; see ``query``."""
         connection = await self._run(partial(self._opening.connect, whose))
         try:
@@ -129,8 +129,3 @@ class Database:
             found = self._opening.connect(whose)
             setattr(self._local, whose.value, found)
         return found
-
-
-def first(rows: Rows) -> Row | None:
-    """Return the first row, if there is one."""
-    return rows.rows[0] if rows.rows else None

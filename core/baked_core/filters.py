@@ -9,10 +9,10 @@ import orjson
 
 from baked_core.errors import BadRequest, nearest
 from baked_core.manifest import Column
-from baked_core.sql import Clause, affinity, quote
+from baked_core.sql import Clause, affinity, bound, quote
 from baked_core.values import Value
 
-_INTEGER: Final = re.compile(r"[+-]?\d{1,18}").fullmatch
+_INTEGER: Final = re.compile(r"[+-]?\d{1,19}").fullmatch
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
 
 
@@ -73,16 +73,20 @@ def _shown(value: str) -> str:
 
 
 def _number(value: str) -> Value:
-    if _INTEGER(value):
-        return int(value)
+    if _INTEGER(value) and abs(number := int(value)) < 2**63:
+        return number
     return float(value) if _NUMBER(value) else None
 
 
 def _equal(column: Column, value: str) -> Clause:
-    """Compare as the column's affinity does; where it has none, ``5`` in a URL means the number or the text."""
-    number = None if affinity(column.type) != "BLOB" else _number(value)
+    """Compare as the column's affinity does; where it has none, ``5`` in a URL means the number or the text.
+
+    Decimals are also compared as Python reads them, for SQLite may read the last digit of seventeen otherwise.
+    """
+    number = None if affinity(column.type) in {"TEXT", "INTEGER"} else _number(value)
     if number is None:
-        return Clause(f"{quote(column.name)} = ?", (value,))
+        mark = bound(value)
+        return Clause(f"{quote(column.name)} = {mark.sql}", mark.params)
     return Clause(f"({quote(column.name)} = ? or {quote(column.name)} = ?)", (value, number))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isinf
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 
@@ -12,6 +13,8 @@ _SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 _ENCODED: Final = [chr(byte) if byte in _SAFE else "+" if byte == ord(" ") else f"~{byte:02X}" for byte in range(256)]
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*").fullmatch
 _TILDE: Final = re.compile(rb"~([0-9A-Fa-f]{2})")
+
+_CANONICAL: Final = re.compile(r"[A-Za-z0-9_~+:,-]*").fullmatch
 
 Query = Iterable[tuple[str, str]]
 
@@ -36,6 +39,11 @@ def tilde_decode(segment: str) -> str:
         return BrokenText(raw)
 
 
+def is_canonical(segment: str) -> bool:
+    """Tell whether a segment of a path holds only what our own URLs hold."""
+    return _CANONICAL(segment) is not None
+
+
 def encode_key(values: Sequence[Value]) -> str:
     """Encode a primary key for a path: values joined by commas, with a ``:`` before what is not text or a number."""
     return ",".join(map(_encode_value, values))
@@ -44,6 +52,8 @@ def encode_key(values: Sequence[Value]) -> str:
 def _encode_value(value: Value) -> str:
     if isinstance(value, bytes):
         return ":x" + value.hex()
+    if isinstance(value, float) and isinf(value):
+        return "9e999" if value > 0 else "-9e999"
     return tilde_encode(value if isinstance(value, str) else "" if value is None else repr(value))
 
 

@@ -1,0 +1,133 @@
+"""Pages: what a view found out, frozen; every renderer makes its answer of one of these and nothing else."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from baked_core.connection import Rows
+from baked_core.filters import Filter
+from baked_core.manifest import Database, ForeignKey, Table, View
+from baked_core.metadata import About, Metadata
+from baked_core.sql import Term
+from baked_core.values import Row, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Not a page: the answer is elsewhere on this site."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A word that leads somewhere."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What every page has."""
+
+    title: str
+    crumbs: tuple[Link, ...] = ()
+    """The way from the index to here, this page left out."""
+    about: About = field(default_factory=About)
+    metadata: Metadata = field(default_factory=dict[str, object])
+    """What is said of this very thing: description, units..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPage(Page):
+    """All databases."""
+
+    databases: tuple[Database, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabasePage(Page):
+    """The tables and views of one database."""
+
+    database: Database
+    tables: tuple[Table, ...]
+    views: tuple[View, ...]
+    hidden: frozenset[str]
+    """Names among them that are shown apart."""
+    allow_sql: bool
+    table_metadata: Metadata = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPage(Page):
+    """Rows under columns."""
+
+    database: Database
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    truncated: bool = False
+    next_url: str | None = None
+    """Absolute, as the JSON says it."""
+    stream: AsyncGenerator[Rows, None] | None = None
+    """The rows that follow ``rows``, all of them, where the answer is streamed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePage(DataPage):
+    """One page of rows of a table or view."""
+
+    relation: Table | View
+    all_columns: tuple[str, ...]
+    """Also those that the URL left out."""
+    key: tuple[str, ...]
+    """The columns that lead to a row's page; empty if rows have none."""
+    next: str | None = None
+    """The token of the next page."""
+    filters: tuple[Filter, ...] = ()
+    sort: Term | None = None
+    size: int
+    count: int | None = None
+    """Rows on all pages; None if it was not asked for or took too long."""
+    sentence: str = ""
+    """What is shown, in English: ``28,258 rows where country = “US”``."""
+    allow_sql: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """Rows of another table that refer to this row."""
+
+    foreign_key: ForeignKey
+    count: int | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPage(DataPage):
+    """One row and what refers to it."""
+
+    table: Table
+    key: tuple[str, ...]
+    key_values: tuple[Value, ...]
+    incoming: tuple[Incoming, ...] = ()
+    milliseconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPage(DataPage):
+    """The answer to a visitor's SQL."""
+
+    sql: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Names and values of the form's fields."""
+    error: str = ""
+    """What SQLite said, where it refused; HTML shows it beside the SQL."""
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorPage(Page):
+    """What went wrong, in a sentence that helps."""
+
+    status: int
+    message: str

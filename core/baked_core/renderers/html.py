@@ -1,0 +1,101 @@
+"""Pages as HTML: a template for each kind of page, the publisher's own before ours. Needs no script."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, Response
+
+from baked_core import static
+from baked_core.cells import Cells
+from baked_core.filters import OPERATORS
+from baked_core.page import DatabasePage, ErrorPage, IndexPage, Page, QueryPage, RowPage, TablePage
+from baked_core.renderers.links import heads, links
+from baked_core.request import Request
+from baked_core.static import templates
+from baked_core.urls import tilde_encode
+
+_KINDS: Final[Mapping[type[Page], str]] = {
+    IndexPage: "index",
+    DatabasePage: "database",
+    TablePage: "table",
+    RowPage: "row",
+    QueryPage: "query",
+    ErrorPage: "error",
+}
+
+
+class Html:
+    """Renders pages with one set of templates."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._site = None if root is None else root / "site" / "templates"
+
+    def render(self, page: Page, request: Request) -> Response:
+        """Answer with ``page`` in the first template of ``template_names`` that is there."""
+        template = self._environment.select_template(list(template_names(page)))
+        plugins = request.serving.plugins
+        extra = {} if plugins is None else plugins.template_vars(page)
+        body = template.render(
+            page=page,
+            urls=request.urls,
+            args=request.args,
+            operators=tuple(OPERATORS.values()),
+            links=links(page, request),
+            heads=heads(page, request) if isinstance(page, TablePage) else (),
+            cells=Cells(page, request.urls, request.serving.settings.truncate_cells_html),
+            static=partial(static.url, request.urls),
+            site=request.serving.baked.manifest.metadata,
+            **extra,
+        )
+        status = page.status if isinstance(page, ErrorPage | QueryPage) else 200
+        return HTMLResponse(body, status)
+
+    @cached_property
+    def _environment(self) -> Environment:
+        ours = FileSystemLoader(templates())
+        loaders = [ours, PrefixLoader({"default": ours}, delimiter=":")]
+        if self._site is not None and self._site.is_dir():
+            loaders.insert(0, FileSystemLoader(self._site))
+        environment = Environment(
+            loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+        )
+        environment.filters["bytes"] = size
+        environment.filters["paragraphs"] = paragraphs
+        return environment
+
+
+def template_names(page: Page) -> Iterator[str]:
+    """Yield the names of templates for ``page``, the most special first: ``table-DB-TABLE.html``, ``table.html``."""
+    kind = _KINDS[type(page)]
+    names: list[str] = []
+    if isinstance(page, TablePage):
+        names = [page.database.name, page.relation.name]
+    elif isinstance(page, RowPage):
+        names = [page.database.name, page.table.name]
+    elif isinstance(page, DatabasePage | QueryPage):
+        names = [page.database.name]
+    elif isinstance(page, ErrorPage):
+        names = [str(page.status)]
+    if names:
+        yield "-".join([kind, *map(tilde_encode, names)]) + ".html"
+    yield f"{kind}.html"
+
+
+def size(count: int) -> str:
+    """Say a number of bytes: ``1.5 MB``."""
+    if count < 1000:  # noqa: PLR2004 - a kilobyte
+        return f"{count} bytes"
+    amount, units = count / 1000, ["kB", "MB", "GB", "TB"]
+    while amount >= 999.95 and len(units) > 1:  # noqa: PLR2004 - rounds to a thousand
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.1f} {units[0]}"
+
+
+def paragraphs(text: Any) -> Markup:
+    """Set plain text as paragraphs, parted at empty lines."""
+    parts = [part.strip() for part in str(text or "").split("\n\n")]
+    return Markup("").join(Markup("<p>{}</p>").format(part) for part in parts if part)

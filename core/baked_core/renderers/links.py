@@ -1,0 +1,80 @@
+"""Links that the HTML of a page shows beside its content: other formats, sorting, the next page."""
+
+from dataclasses import dataclass
+
+from baked_core.metadata import texts
+from baked_core.page import DatabasePage, IndexPage, Page, QueryPage, RowPage, TablePage
+from baked_core.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses of the same thing in other forms; empty where there is none."""
+
+    json: str = ""
+    csv: str = ""
+    next: str = ""
+    sql: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a column: its name, what is said of it, and where a click leads."""
+
+    name: str
+    description: str
+    unit: str
+    url: str
+    sorted: str
+    """``ascending``, ``descending`` or ``none``, as ``aria-sort`` says it."""
+
+
+def links(page: Page, request: Request) -> Links:
+    """Return the addresses of ``page`` in other formats and of what follows it."""
+    urls, pairs = request.urls, request.args.pairs
+    match page:
+        case IndexPage():
+            return Links(json=urls.own("", format="json"))
+        case DatabasePage():
+            name = page.database.name
+            return Links(json=urls.path(name, format="json"), sql=urls.query(name))
+        case TablePage():
+            return _table_links(page, request)
+        case RowPage():
+            return Links(json=urls.row(page.database.name, page.table.name, page.key_values, "json"))
+        case QueryPage() if page.sql and not page.error:
+            name = page.database.name
+            return Links(json=urls.query(name, "json", pairs), csv=urls.query(name, "csv", pairs))
+        case _:
+            return Links()
+
+
+def _table_links(page: TablePage, request: Request) -> Links:
+    names = (page.database.name, page.relation.name)
+    urls, pairs = request.urls, request.args.without("_next")
+    everything = (("_stream", "on"),) if request.serving.settings.allow_csv_stream else ()
+    following = (*pairs, ("_next", page.next)) if page.next else ()
+    return Links(
+        json=urls.path(*names, format="json", query=request.args.pairs),
+        csv=urls.path(*names, format="csv", query=(*request.args.without("_next", "_size", "_stream"), *everything)),
+        next=urls.path(*names, query=following) if page.next else "",
+    )
+
+
+def heads(page: TablePage, request: Request) -> list[Head]:
+    """Return the heads of a table's columns; a click sorts, another the other way."""
+    return [_head(page, request, name) for name in page.columns]
+
+
+def _head(page: TablePage, request: Request, name: str) -> Head:
+    sort = page.sort
+    direction = "none" if sort is None or sort.column != name else "descending" if sort.descending else "ascending"
+    argument = "_sort_desc" if direction == "ascending" else "_sort"
+    pairs = (*request.args.without("_sort", "_sort_desc", "_next"), (argument, name))
+    return Head(
+        name=name,
+        description=texts(page.metadata, "columns").get(name, ""),
+        unit=texts(page.metadata, "units").get(name, ""),
+        url=request.urls.path(page.database.name, page.relation.name, query=pairs),
+        sorted=direction,
+    )

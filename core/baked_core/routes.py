@@ -1,0 +1,152 @@
+"""Routes: which path leads to which view, and the few lines that every answer goes through.
+
+``scope -> route -> view(request) -> Page -> renderer -> Response``
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from baked_core import headers, own, static
+from baked_core.errors import NotFound
+from baked_core.manifest import View
+from baked_core.page import Page, Redirect
+from baked_core.renderers import csv, json
+from baked_core.request import Args, Request, Serving
+from baked_core.urls import Urls, is_canonical, tilde_decode, tilde_encode
+from baked_core.views.database import database
+from baked_core.views.index import index
+from baked_core.views.query import query
+from baked_core.views.row import row
+from baked_core.views.table import table
+
+AnyView = Callable[[Request], Awaitable[Any]]
+Renderer = Callable[[Page, Request], Response]
+
+DATA: Final = ("html", "json", "csv")
+PAGES: Final = ("html", "json")
+
+
+class Renderers:
+    """The renderer of each format; templates are loaded when the first HTML is asked for."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._root = serving.baked.root
+        self._known: dict[str, Renderer] = {"json": json.render, "csv": csv.render}
+
+    def __getitem__(self, name: str) -> Renderer:
+        if name not in self._known:
+            from baked_core.renderers.html import Html  # noqa: PLC0415 - jinja2 is heavy: not before it is needed
+
+            self._known["html"] = Html(self._root).render
+        return self._known[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Answers one kind of path with one view."""
+
+    view: AnyView
+    formats: Sequence[str]
+    serving: Serving
+    renderers: Renderers
+    fixed: bool = True
+    """Whether the same URL of the same Bundle always gives the same answer."""
+
+    async def __call__(self, http: HttpRequest) -> Response:
+        """Answer: the straight line of every page."""
+        request, elsewhere = self._read(http)
+        if elsewhere:
+            return headers.finish(RedirectResponse(elsewhere, 302), request, "")
+        etag = self._etag(request)
+        if etag and http.headers.get("if-none-match") == etag:
+            return headers.finish(Response(status_code=304), request, etag)
+        page = await self.view(request)
+        if isinstance(page, Redirect):
+            return headers.finish(RedirectResponse(page.url, 302), request, "")
+        response = self.renderers[request.format](page, request)
+        return headers.finish(response, request, etag if response.status_code == 200 else "")  # noqa: PLR2004 - OK
+
+    def _read(self, http: HttpRequest) -> tuple[Request, str]:
+        """Read the request, and where it should have gone if its path is not in canonical form."""
+        suffix = http.scope["path"].rpartition("/")[2].rpartition(".")[2]
+        kind = suffix if suffix in self.formats and suffix != "html" else "html"
+        segments = [str(segment) for segment in http.path_params.values()]
+        if segments and kind != "html":
+            segments[-1] = segments[-1].removesuffix(f".{kind}")
+        urls = urls_of(http, self.serving)
+        query = http.scope["query_string"]
+        names = (*map(tilde_decode, segments[:2]), *segments[2:])
+        request = Request(self.serving, urls, names, kind, Args.parse(query), query)
+        return request, "" if all(map(is_canonical, segments)) else _canonical(http, urls, kind)
+
+    def _etag(self, request: Request) -> str:
+        baked = self.serving.baked
+        if not (self.fixed and baked.immutable) or (request.format == "html" and self.serving.plugins is not None):
+            return ""
+        if len(request.names) > 1 and _is_view(self.serving, request.names):
+            return ""
+        name = f"{baked.digest}{request.urls}{request.names}{request.format}".encode("utf-8", "surrogatepass")
+        return f'W/"{sha256(name + request.query).hexdigest()[:24]}"'
+
+
+def _canonical(http: HttpRequest, urls: Urls, kind: str) -> str:
+    """Return the tilde-encoded address of a path that was percent-encoded."""
+    suffix = "" if kind == "html" else kind
+    path = http.scope["path"].removeprefix(urls.root).removesuffix(f".{suffix}").lstrip("/")
+    parts = [part if is_canonical(part) else tilde_encode(tilde_decode(part)) for part in path.split("/")]
+    return _with_query(urls.own(*parts, format=suffix), http)
+
+
+def _with_query(path: str, http: HttpRequest) -> str:
+    query = http.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def _is_view(serving: Serving, names: Sequence[str]) -> bool:
+    found = serving.databases.get(names[0])
+    return found is None or isinstance(found.entry.views.get(names[1]), View)
+
+
+def urls_of(http: HttpRequest, serving: Serving) -> Urls:
+    """Return what makes the URLs of the answer to ``http``."""
+    scope = http.scope
+    host = http.headers.get("host", "localhost")
+    scheme = "https" if serving.settings.force_https_urls else scope.get("scheme", "http")
+    return Urls(str(scope.get("root_path", "")).rstrip("/"), f"{scheme}://{host}")
+
+
+def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, Any]) -> list[BaseRoute]:
+    """Return the table of routes, tried from above."""
+    renderers = Renderers(serving)
+
+    def page(path: str, view: AnyView, formats: Sequence[str] = PAGES, *, fixed: bool = True) -> Route:
+        return Route(path, Endpoint(view, formats, serving, renderers, fixed).__call__, methods=["GET"])
+
+    return [
+        *own.routes(serving, verify),
+        Route("/-/static/{name}", static.serve, methods=["GET"]),
+        *(Mount(f"/{name}", app) for name, app in mounts.items()),
+        page("/", index),
+        page("/.json", index),
+        page("/{database}", database),
+        *(page(f"/{{database}}/-/query{suffix}", query, DATA, fixed=False) for suffix in ("", ".json", ".csv")),
+        page("/{database}/{table}", table, DATA),
+        page("/{database}/{table}/{key}", row),
+        Route("/{path:path}", _elsewhere, methods=["GET"]),
+    ]
+
+
+async def _elsewhere(http: HttpRequest) -> Response:
+    """Send a path with a slash too many to the one without; nothing else is known here."""
+    path = http.path_params["path"]
+    parts = [part for part in path.split("/") if part]
+    if not path.endswith("/") or not parts or not all(map(is_canonical, parts)):
+        raise NotFound(f"there is no page {http.scope['path']!r}: begin at the index")
+    root = str(http.scope.get("root_path", "")).rstrip("/")
+    return RedirectResponse(_with_query(Urls(root).own(*parts), http), 302)

@@ -1,0 +1,66 @@
+"""``/-/verify``: what the files and the tables really hold, for whoever published them and nobody else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from hashlib import file_digest
+from hmac import compare_digest
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from baked_core.errors import Busy, NotFound
+from baked_core.manifest import FORMAT
+from baked_core.renderers.json import answer
+from baked_core.request import Serving
+
+_AGAIN: Final = "5"
+"""Seconds after which somebody who came second may ask again."""
+
+
+def verify_page(serving: Serving, token: str) -> Callable[[HttpRequest], Awaitable[Response]]:
+    """Make the page; without ``token`` as its bearer a request gets what an unknown page gets."""
+    expected = f"Bearer {token}".encode()
+    running = False
+
+    async def page(http: HttpRequest) -> Response:
+        nonlocal running
+        if not compare_digest(http.headers.get("authorization", "").encode("latin-1"), expected):
+            raise NotFound(f"there is no page {http.scope['path']!r}: begin at the index")
+        if running:
+            raise Busy("a verification is under way: ask again in a while")
+        running = True
+        try:
+            body = await asyncio.to_thread(_look, serving)
+        finally:
+            running = False
+        response = answer(body)
+        response.headers["cache-control"] = "no-store"
+        return response
+
+    return page
+
+
+def _look(serving: Serving) -> dict[str, Any]:
+    """Count every table and hash every file, as long as it takes."""
+    baked = serving.baked
+    return {
+        "format": FORMAT,
+        "manifest": asdict(baked.manifest),
+        "databases": {
+            name: {**_hashed(database.path), "tables": dict(database.count_tables())}
+            for name, database in serving.databases.items()
+        },
+        "files": {path: _hashed(baked.root / path) for path in baked.manifest.files} if baked.root else {},
+    }
+
+
+def _hashed(path: Path) -> dict[str, Any]:
+    """Return a file's size and sha256; of a file that is gone, nothing that could match."""
+    try:
+        with path.open("rb") as file:
+            return {"sha256": file_digest(file, "sha256").hexdigest(), "size": file.seek(0, 2)}
+    except OSError:
+        return {"sha256": "", "size": -1}

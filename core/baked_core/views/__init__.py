@@ -1,0 +1,1 @@
+"""Views: each answers one kind of request with a frozen Page; none of them renders."""

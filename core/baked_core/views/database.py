@@ -1,0 +1,37 @@
+"""One database: its tables and views."""
+
+from baked_core.manifest import Table, View
+from baked_core.metadata import about, of_database, of_table
+from baked_core.page import DatabasePage, Link, Redirect
+from baked_core.request import FORMAT_ARGUMENTS, Request
+
+
+async def database(request: Request) -> DatabasePage | Redirect:
+    """Show the tables and views of a database; ``?sql=`` leads to its SQL page."""
+    found = request.serving.database(request.names[0]).entry
+    if request.args.get("sql"):
+        suffix = "" if request.format == "html" else request.format
+        return Redirect(request.urls.query(found.name, suffix, request.args.pairs))
+    request.args.check(FORMAT_ARGUMENTS)
+    everything = request.serving.baked.manifest.metadata
+    said = of_database(everything, found.name)
+    relations: list[Table | View] = [*found.tables.values(), *found.views.values()]
+    hidden = (r.name for r in relations if r.hidden or of_table(everything, found.name, r.name).get("hidden"))
+    return DatabasePage(
+        title=str(said.get("title") or found.name),
+        crumbs=crumbs(request),
+        about=about(everything, said),
+        metadata=said,
+        database=found,
+        tables=tuple(found.tables.values()),
+        views=tuple(found.views.values()),
+        hidden=frozenset(hidden),
+        allow_sql=request.serving.settings.default_allow_sql,
+        table_metadata=said.get("tables") or {},
+    )
+
+
+def crumbs(request: Request, *names: str) -> tuple[Link, ...]:
+    """Return the way from the index down to ``names``: a database, a table."""
+    down = [Link(name, request.urls.path(*names[: i + 1])) for i, name in enumerate(names)]
+    return (Link("home", request.urls.path("")), *down)

@@ -1,0 +1,97 @@
+"""A visitor's own SQL and its answer."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from baked_core.connection import Rows
+from baked_core.database import Database, Whose
+from baked_core.errors import BadRequest, Forbidden, nearest
+from baked_core.metadata import about, of_database
+from baked_core.page import QueryPage
+from baked_core.request import FORMAT_ARGUMENTS, Request
+from baked_core.views.database import crumbs
+from baked_core.views.table import extras_of
+
+EXTRAS = frozenset(("columns",))
+ARGUMENTS = FORMAT_ARGUMENTS | {"sql", "_size", "_stream"}
+
+
+async def query(request: Request) -> QueryPage:
+    """Run the SQL in the URL; ``:name`` in it is filled from the argument ``name``."""
+    database = request.serving.database(request.names[0])
+    if not request.serving.settings.default_allow_sql:
+        raise Forbidden("SQL of your own is switched off here: use the filters of the table pages")
+    extras_of(request, EXTRAS)
+    sql = request.args.get("sql")
+    names = await database.parameters(sql) if sql.strip() else ()
+    parameters = {name: request.args.get(name) for name in names or ()}
+    page = _empty(request, database, sql, parameters)
+    if not sql.strip():
+        return _unasked(page, request)
+    if names is not None:
+        request.args.check(ARGUMENTS | set(names))
+    try:
+        return await _answered(request, database, page, parameters)
+    except BadRequest as exc:
+        return replace(page, error=str(exc), title=exc.title, status=exc.status)
+
+
+async def _answered(request: Request, database: Database, page: QueryPage, parameters: Mapping[str, str]) -> QueryPage:
+    if request.format == "csv":
+        stream = database.stream(page.sql, parameters, whose=Whose.STRANGER, limit_ms=request.limit_ms)
+        first = await anext(stream)
+        return replace(page, columns=distinct(first.columns), rows=first.rows, stream=stream)
+    found = await _run(request, database, page.sql, parameters)
+    return replace(page, columns=distinct(found.columns), rows=found.rows, truncated=found.truncated)
+
+
+async def _run(request: Request, database: Database, sql: str, parameters: Mapping[str, str]) -> Rows:
+    return await database.query(
+        sql,
+        parameters,
+        whose=Whose.STRANGER,
+        limit_ms=request.limit_ms,
+        max_rows=_max_rows(request),
+    )
+
+
+def _max_rows(request: Request) -> int:
+    most = request.serving.settings.max_returned_rows
+    if request.args.get("_size") == "max":
+        return most
+    size = request.args.number("_size")
+    return most if size is None else min(size, most)
+
+
+def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return ``names`` with a suffix on those that occurred before, so that no value of a row is lost."""
+    if len(set(names)) == len(names):
+        return names
+    taken, result = set(names), list[str]()
+    for name in names:
+        found, number = name, 2
+        while found in result or (found != name and found in taken):
+            found, number = f"{name}_{number}", number + 1
+        result.append(found)
+    return tuple(result)
+
+
+def _empty(request: Request, database: Database, sql: str, parameters: Mapping[str, str]) -> QueryPage:
+    everything = request.serving.baked.manifest.metadata
+    return QueryPage(
+        title="SQL",
+        crumbs=crumbs(request, database.name),
+        about=about(everything, of_database(everything, database.name)),
+        database=database.entry,
+        columns=(),
+        rows=(),
+        sql=sql,
+        parameters=tuple(parameters.items()),
+    )
+
+
+def _unasked(page: QueryPage, request: Request) -> QueryPage:
+    request.args.check(ARGUMENTS)
+    if request.format != "html":
+        raise BadRequest(f"which SQL? Add sql=...{nearest('sql', [name for name, _ in request.args.pairs])}")
+    return page

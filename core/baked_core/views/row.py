@@ -1,0 +1,105 @@
+"""One row, and the rows of other tables that refer to it."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from baked_core.connection import Rows
+from baked_core.database import Database
+from baked_core.errors import NotFound, QueryTimeout
+from baked_core.filters import OPERATORS
+from baked_core.manifest import Column, ForeignKey, Table, View
+from baked_core.metadata import about, of_database, of_table
+from baked_core.page import Incoming, RowPage
+from baked_core.request import FORMAT_ARGUMENTS, Request
+from baked_core.sql import Clause, Select, bound, quote
+from baked_core.table_query import columns_of, key_of
+from baked_core.urls import decode_key
+from baked_core.values import Value
+from baked_core.views.database import crumbs
+from baked_core.views.table import extras_of
+
+EXTRAS = frozenset(("columns", "primary_keys"))
+COUNT_MS = 200
+"""How long counting the rows that refer to this one may take, for each reference."""
+
+
+async def row(request: Request) -> RowPage:
+    """Show the row with the primary key in the path."""
+    request.args.check(FORMAT_ARGUMENTS)
+    extras_of(request, EXTRAS)
+    database = request.serving.database(request.names[0])
+    table = database.relation(request.names[1])
+    key = key_of(table)
+    values = decode_key(request.names[2])
+    if isinstance(table, View) or len(key) != len(values):
+        raise NotFound(f"there is no row {request.names[2]!r} in {table.name!r}: its rows are found by {_said(key)}")
+    began = time.perf_counter()
+    found = await _read(request, database, table, dict(zip(key, values, strict=True)))
+    milliseconds = (time.perf_counter() - began) * 1000
+    if not found.rows:
+        raise NotFound(f"there is no row {request.names[2]!r} in table {table.name!r}")
+    incoming = await _incoming(request, database, table, found) if request.format == "html" else ()
+    return _page(request, database, table, found, incoming, milliseconds)
+
+
+async def _read(request: Request, database: Database, table: Table, key: Mapping[str, Value]) -> Rows:
+    columns = columns_of(table)
+    where = tuple(_equal(columns[name], value) for name, value in key.items())
+    statement = Select(table.name, tuple(columns), where, limit=1).page()
+    found = await database.query(statement.sql, statement.params, limit_ms=request.limit_ms)
+    return Rows(tuple(columns), found.rows)
+
+
+def _equal(column: Column, value: Value) -> Clause:
+    if isinstance(value, str):
+        return OPERATORS["exact"].clause(column, value)
+    mark = bound(value)
+    return Clause(f"{quote(column.name)} = {mark.sql}", mark.params)
+
+
+def _page(
+    request: Request, database: Database, table: Table, found: Rows, incoming: tuple[Incoming, ...], milliseconds: float
+) -> RowPage:
+    everything = request.serving.baked.manifest.metadata
+    levels = (everything, of_database(everything, database.name), of_table(everything, database.name, table.name))
+    values = dict(zip(found.columns, found.rows[0], strict=True))
+    key = key_of(table)
+    return RowPage(
+        title=f"{table.name} {', '.join(str(values[name]) for name in key)}",
+        crumbs=crumbs(request, database.name, table.name),
+        about=about(*levels),
+        metadata=levels[-1],
+        database=database.entry,
+        table=table,
+        columns=found.columns,
+        rows=found.rows,
+        key=key,
+        key_values=tuple(values[name] for name in key),
+        incoming=incoming,
+        milliseconds=milliseconds,
+    )
+
+
+async def _incoming(request: Request, database: Database, table: Table, found: Rows) -> tuple[Incoming, ...]:
+    values = dict(zip(found.columns, found.rows[0], strict=True))
+    return tuple([await _referring(request, database, key, values) for key in table.incoming])
+
+
+async def _referring(request: Request, database: Database, key: ForeignKey, values: Mapping[str, Value]) -> Incoming:
+    pairs = list(zip(key.other_columns, (values.get(name) for name in key.columns), strict=True))
+    where: list[Clause] = []
+    for name, value in pairs:
+        mark = bound(value)
+        where.append(Clause(f"{quote(name)} = {mark.sql}", mark.params))
+    statement = Select(key.other_table, (), tuple(where)).count()
+    query = [(f"{name}__exact" if name.startswith("_") else name, str(value)) for name, value in pairs]
+    url = request.urls.path(database.name, key.other_table, query=query)
+    try:
+        counted = await database.query(statement.sql, statement.params, limit_ms=COUNT_MS)
+    except QueryTimeout:
+        return Incoming(foreign_key=key, count=None, url=url)
+    return Incoming(foreign_key=key, count=int(str(counted.rows[0][0])), url=url)
+
+
+def _said(key: Sequence[str]) -> str:
+    return " and ".join(key) if key else "no key"
