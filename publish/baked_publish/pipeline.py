@@ -17,7 +17,7 @@ from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, PublishError, TargetError
-from baked_publish.options import deployed
+from baked_publish.options import deployed, option
 from baked_publish.plan import compare, losses
 from baked_publish.publisher import Can, Publisher
 from baked_publish.report import Report
@@ -33,13 +33,11 @@ Action = Literal["published", "previewed", "unchanged", "planned", "promoted", "
 class Wish:
     """How a publish is to go: the same words for every target."""
 
-    preview: bool = False
-    dry_run: bool = False
-    force: bool = False
-    max_row_loss: int = 50
-    """Percent of a table's rows that may vanish from what is live without ``force``."""
-    keep: int = 5
-    """Old deployments that stay within reach of a rollback."""
+    preview: bool = option(False, "Bring it up at a URL of its own; visitors are not sent there.")
+    dry_run: bool = option(False, "Show the plan and touch nothing.")
+    force: bool = option(False, "Publish though nothing changed, or though live data would be lost.")
+    max_row_loss: int = option(50, "Percent of a live table's rows that may vanish without --force.")
+    keep: int = option(5, "Old deployments that stay within reach of a rollback.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ def _live_manifest(publisher: Publisher, live: Deployment | None, report: Report
 
 
 def _unchanged(publisher: Publisher, live: Deployment, manifest: Manifest, report: Report) -> Outcome:
-    if _answers(publisher, live):
+    if answers(publisher, live):
         report.info("unchanged: this is what is live")
         return Outcome("unchanged", live, manifest=manifest)
     report.warning(f"{live.url} does not answer; bringing {live.revision} up again")
@@ -191,7 +189,8 @@ def _unchanged(publisher: Publisher, live: Deployment, manifest: Manifest, repor
     return Outcome("published", at, manifest=manifest)
 
 
-def _answers(publisher: Publisher, live: Deployment) -> bool:
+def answers(publisher: Publisher, live: Deployment) -> bool:
+    """Tell whether what is live answers its visitors; a target without a server always does."""
     if Can.SERVE not in publisher.can:
         return True
     try:

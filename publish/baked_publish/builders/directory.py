@@ -1,6 +1,7 @@
 """The Directory: a Bundle as plain files in a folder."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -44,6 +45,17 @@ class Directory:
             _write_synced(folder / FILE_NAME, self.bundle.manifest.to_json())
         except OSError as exc:
             raise StorageError(f"writing {str(folder)!r} failed: {exc.strerror or exc}; nothing was published") from exc
+
+    def write_whole(self, folder: Path, report: Report) -> None:
+        """Write all files as the new or empty ``folder``, which appears complete or not at all."""
+        partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+        try:
+            self.write(partial, report)
+            os.replace(partial, folder)  # noqa: PTH105 - Path.replace says nothing more
+        except OSError as exc:
+            raise StorageError(f"writing {str(folder)!r} failed: {exc.strerror or exc}") from exc
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def build(bundle: Bundle, _recipe: Recipe, _report: Report) -> Directory:

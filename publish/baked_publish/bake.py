@@ -1,0 +1,157 @@
+"""Bake: open, check and freeze SQLite files into a Bundle."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import apsw
+
+from baked_core.manifest import Database, File, Manifest
+from baked_core.urls import tilde_encode
+from baked_publish.bundle import Bundle, BundleFile
+from baked_publish.config import Config
+from baked_publish.errors import SourceError
+from baked_publish.manifest import describe
+from baked_publish.report import Report, Silent
+from baked_publish.site import Site, app_files
+from baked_publish.snapshot import Snapshot, snapshot
+from baked_publish.sources import Source
+from baked_publish.sqlite_uri import file_uri
+from baked_publish.transforms import BakeOptions, share_out, transformed
+
+__all__ = ["BakeOptions", "bake"]
+
+BLOCK: Final = 1 << 20
+SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """One database, frozen and described."""
+
+    database: Database
+    file: BundleFile
+
+
+@contextmanager
+def bake(
+    sources: Sequence[Source], site: Site, config: Config, options: BakeOptions, report: Report
+) -> Generator[Bundle, None, None]:
+    """Freeze ``sources`` and all that goes with them; the Bundle's bytes stay as long as the context is open.
+
+    A file that needs no change is read in place under a read lock. Raises SourceError, naming the file, for what
+    cannot be baked, StorageError when a private copy finds no room.
+    """
+    with ExitStack() as stack:
+        workspace = Path(stack.enter_context(TemporaryDirectory(prefix="baked-")))
+        held: dict[str, Snapshot] = {}
+        for number, source in enumerate(sources):
+            folder = workspace / str(number)
+            folder.mkdir()
+            report.detail(f"{source.name}: {source.origin}")
+            held[source.name] = stack.enter_context(snapshot(source.path, folder, wait=options.wait, report=report))
+        frozen = list(_freeze(sources, _transform(sources, held, workspace, options, report), config, report))
+        yield _bundle(frozen, site, config, report)
+
+
+def _transform(
+    sources: Sequence[Source], held: Mapping[str, Snapshot], workspace: Path, options: BakeOptions, report: Report
+) -> Mapping[str, Snapshot]:
+    if not options.changes:
+        return held
+    databases = {source.name: _describe(source, held[source.name], "", frozenset(), Silent()) for source in sources}
+    work = share_out(options, databases)
+    return {
+        source.name: transformed(
+            held[source.name], workspace / str(number), databases[source.name], work[source.name], report
+        )
+        for number, source in enumerate(sources)
+    }
+
+
+def _freeze(
+    sources: Sequence[Source], held: Mapping[str, Snapshot], config: Config, report: Report
+) -> Iterator[Frozen]:
+    """Hash, check and describe each file; SQLite checks in a thread beside the hash."""
+    with ThreadPoolExecutor(1) as pool:
+        for source in sources:
+            frozen = held[source.name]
+            checked = pool.submit(_check, source, frozen)
+            digest, size = _hash(frozen.path, f"hashing {source.name}", report)
+            checked.result()
+            database = _describe(source, frozen, digest, config.hidden(source.name), report)
+            _tell(database, report)
+            yield Frozen(database, BundleFile(database.file, frozen.path, size, digest))
+
+
+def _check(source: Source, frozen: Snapshot) -> None:
+    """Raise SourceError unless SQLite finds the file sound."""
+    try:
+        with closing(_open(frozen)) as connection:
+            found = connection.execute("pragma quick_check(10)").fetchall()
+    except (apsw.CorruptError, apsw.NotADBError) as exc:
+        found = [(str(exc),)]
+    if found != [("ok",)]:
+        reasons = "; ".join(str(row[0]) for row in found[:SHOWN])
+        raise SourceError(
+            f"{str(source.origin)!r} is corrupt: {reasons}. Restore it from a backup, or try the .recover of sqlite3"
+        )
+
+
+def _open(frozen: Snapshot) -> apsw.Connection:
+    uri = file_uri(frozen.path, immutable=True)
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def _describe(source: Source, frozen: Snapshot, digest: str, hidden: frozenset[str], report: Report) -> Database:
+    file, size = f"databases/{tilde_encode(source.name)}.db", frozen.path.stat().st_size
+    try:
+        with closing(_open(frozen)) as connection:
+            return describe(
+                connection, name=source.name, file=file, size=size, sha256=digest, hidden=hidden, report=report
+            )
+    except (apsw.CorruptError, apsw.NotADBError) as exc:
+        raise SourceError(f"{str(source.origin)!r} is corrupt: {exc}; restore it from a backup") from exc
+
+
+def _tell(database: Database, report: Report) -> None:
+    shown = [table for table in database.tables.values() if not table.hidden]
+    rows = sum(table.count for table in shown)
+    report.info(f"{database.name}: {len(shown)} tables, {rows:,} rows, {database.size:,} bytes")
+
+
+def _hash(path: Path, what: str, report: Report) -> tuple[str, int]:
+    seen, size = sha256(), 0
+    with path.open("rb") as opened, report.progress(what, path.stat().st_size) as advance:
+        while block := opened.read(BLOCK):
+            seen.update(block)
+            size += len(block)
+            advance(len(block))
+    return seen.hexdigest(), size
+
+
+def _bundle(frozen: Sequence[Frozen], site: Site, config: Config, report: Report) -> Bundle:
+    others = [_file(path, source) for path, source in {**app_files(), **site.files}.items()]
+    databases = {each.database.name: each.database for each in frozen}
+    for warning in config.check(databases):
+        report.warning(warning)
+    manifest = Manifest(
+        generator=f"baked-data {version('baked-data')}",
+        databases=databases,
+        files={each.path: File(each.size, each.sha256) for each in others},
+        settings=config.settings,
+        metadata=config.metadata,
+    )
+    files = sorted([*others, *(each.file for each in frozen)], key=lambda each: each.path)
+    return Bundle(manifest, tuple(files))
+
+
+def _file(path: str, source: Path) -> BundleFile:
+    data = source.read_bytes()
+    return BundleFile(path, source, len(data), sha256(data).hexdigest())

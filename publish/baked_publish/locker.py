@@ -1,0 +1,32 @@
+"""The lock holder: a child process that holds SQLite's read lock on one file until its standard input ends.
+
+POSIX locks belong to a process and are dropped when it closes any descriptor of the file
+(https://sqlite.org/howtocorrupt.html, section 2.2). So the lock lives in a process of its own, and the parent may open,
+hash and copy the file as it likes. Standard input ends when the parent dies, however it dies.
+
+Run as ``python -m baked_publish.locker URI SECONDS``; answers one line: ``locked``, or the name and text of the error.
+"""
+
+import sys
+
+import apsw
+
+
+def hold(uri: str, wait: float) -> None:
+    """Take the shared lock, say so, and hold it until standard input ends."""
+    flags = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READONLY
+    try:
+        connection = apsw.Connection(uri, flags=flags)
+        connection.set_busy_timeout(int(wait * 1000))
+        connection.execute("begin")
+        connection.execute("select count(*) from sqlite_schema").fetchall()  # the lock is taken by the first read
+    except apsw.Error as exc:
+        print(f"{type(exc).__name__} {exc}", flush=True)  # noqa: T201 - the protocol with the parent
+        return
+    print("locked", flush=True)  # noqa: T201
+    sys.stdin.buffer.read()
+    connection.close()
+
+
+if __name__ == "__main__":
+    hold(sys.argv[1], float(sys.argv[2]))

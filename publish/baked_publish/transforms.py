@@ -1,0 +1,223 @@
+"""Transforms: what a bake may do to a private copy, only when asked: index, full-text, leave out, vacuum.
+
+Each is deterministic. What was left out is really gone: the copy is rebuilt with ``secure_delete`` on, so that neither
+free pages nor indexes hold it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from baked_core.manifest import Database, Table
+from baked_publish.errors import SourceError
+from baked_publish.manifest import quoted
+from baked_publish.options import option
+from baked_publish.report import Report
+from baked_publish.snapshot import Snapshot, copy, storing
+from baked_publish.suggest import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class BakeOptions:
+    """How files are frozen; by default not a page of them changes."""
+
+    index_foreign_keys: bool = option(False, "Add an index to each foreign key that has none.")
+    fts: tuple[str, ...] = option((), "TABLE:COLUMN,... to search in full text; repeatable.")
+    exclude: tuple[str, ...] = option((), "TABLE to leave out, its bytes too; repeatable.")
+    exclude_column: tuple[str, ...] = option((), "TABLE.COLUMN to leave out, its bytes too; repeatable.")
+    vacuum: bool = option(False, "Rebuild each file, smallest; most pages then change from night to night.")
+    wait: float = option(10.0, "Seconds to wait for a locked database.")
+
+    @property
+    def changes(self) -> bool:
+        """Whether any file is changed at all."""
+        return bool(self.index_foreign_keys or self.fts or self.exclude or self.exclude_column or self.vacuum)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done to one database."""
+
+    index_foreign_keys: bool
+    fts: tuple[tuple[str, tuple[str, ...]], ...]
+    exclude: tuple[str, ...]
+    exclude_column: tuple[tuple[str, str], ...]
+    vacuum: bool
+
+
+def share_out(options: BakeOptions, databases: dict[str, Database]) -> dict[str, Work]:
+    """Give each database its part of ``options``; a table may be written ``TABLE`` or ``DATABASE.TABLE``.
+
+    Raises SourceError for a table or column that no database, or more than one, has.
+    """
+    finder = _Finder(databases)
+    fts = [(*finder.table(text.partition(":")[0]), _words(text)) for text in options.fts]
+    gone = [finder.table(text) for text in options.exclude]
+    columns = [finder.column(text) for text in options.exclude_column]
+    for name, table, words in fts:
+        for word in words:
+            finder.require_column(name, table, word)
+    return {
+        name: Work(
+            index_foreign_keys=options.index_foreign_keys,
+            fts=tuple((table, words) for owner, table, words in fts if owner == name),
+            exclude=tuple(table for owner, table in gone if owner == name),
+            exclude_column=tuple((table, column) for owner, table, column in columns if owner == name),
+            vacuum=options.vacuum,
+        )
+        for name in databases
+    }
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.partition(":")[2].split(",") if word.strip())
+    if not words:
+        raise SourceError(f"--fts {text!r} names no columns: write TABLE:COLUMN,COLUMN")
+    return words
+
+
+class _Finder:
+    """Finds tables and columns by what a person wrote."""
+
+    def __init__(self, databases: dict[str, Database]) -> None:
+        self._databases = databases
+
+    def table(self, text: str) -> tuple[str, str]:
+        """Return database and table of ``TABLE`` or ``DATABASE.TABLE``."""
+        found = [(name, table) for name, table in self._tables() if text in {table, f"{name}.{table}"}]
+        if len(found) == 1:
+            return found[0]
+        known = [table for _, table in self._tables()]
+        if found:
+            raise SourceError(f"several databases have a table {text!r}: write DATABASE.TABLE")
+        raise SourceError(f"there is no table {text!r}{nearest(text, known)}")
+
+    def column(self, text: str) -> tuple[str, str, str]:
+        """Return database, table and column of ``TABLE.COLUMN`` or ``DATABASE.TABLE.COLUMN``."""
+        found = [(n, t, c) for n, t, c in self._columns() if text in {f"{t}.{c}", f"{n}.{t}.{c}"}]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise SourceError(f"several databases have a column {text!r}: write DATABASE.TABLE.COLUMN")
+        known = [f"{table}.{column}" for _, table, column in self._columns()]
+        raise SourceError(f"there is no column {text!r}{nearest(text, known)}: write TABLE.COLUMN")
+
+    def require_column(self, name: str, table: str, column: str) -> None:
+        """Raise SourceError unless the table has the column."""
+        known = [each.name for each in self._databases[name].tables[table].columns]
+        if column not in known:
+            raise SourceError(f"table {name}.{table} has no column {column!r}{nearest(column, known)}")
+
+    def _tables(self) -> Iterator[tuple[str, str]]:
+        return ((name, table) for name, database in self._databases.items() for table in database.tables)
+
+    def _columns(self) -> Iterator[tuple[str, str, str]]:
+        for name, table in self._tables():
+            for column in self._databases[name].tables[table].columns:
+                yield name, table, column.name
+
+
+def transformed(held: Snapshot, workspace: Path, database: Database, work: Work, report: Report) -> Snapshot:
+    """Return ``held`` as ``work`` wants it: itself if nothing is to be done, else a changed private copy.
+
+    Raises SourceError where SQLite cannot leave something out, StorageError when the disk is full.
+    """
+    if not (work.index_foreign_keys or work.fts or work.exclude or work.exclude_column or work.vacuum):
+        return held
+    private = copy(held, workspace)
+    private.path.chmod(0o600)
+    with storing(private.path), closing(apsw.Connection(str(private.path))) as connection:
+        connection.execute("pragma journal_mode=off; pragma synchronous=off; pragma foreign_keys=off").fetchall()
+        connection.execute("pragma secure_delete=on; pragma temp_store=memory").fetchall()
+        _leave_out(connection, database, work, report)
+        _add(connection, database, work, report)
+        if work.exclude or work.exclude_column or work.vacuum:
+            connection.execute("vacuum")
+    return private
+
+
+def _leave_out(connection: apsw.Connection, database: Database, work: Work, report: Report) -> None:
+    for table in work.exclude:
+        _drop_table(connection, database.tables[table])
+        report.info(f"left out table {database.name}.{table}")
+    for table, column in work.exclude_column:
+        _drop_column(connection, database.tables[table], column)
+        report.info(f"left out column {database.name}.{table}.{column}")
+    _require_whole(connection, database)
+
+
+def _drop_table(connection: apsw.Connection, table: Table) -> None:
+    for name in (table.fts_table, table.name):
+        if name is not None:
+            _run(connection, f"drop table if exists {quoted(name)}", f"--exclude {table.name}")
+
+
+def _drop_column(connection: apsw.Connection, table: Table, column: str) -> None:
+    asked = f"--exclude-column {table.name}.{column}"
+    if column in table.primary_keys:
+        raise SourceError(
+            f"{asked}: it belongs to the primary key, which cannot be left out; exclude the table instead"
+        )
+    if table.fts_table:
+        raise SourceError(f"{asked}: the table is indexed by {table.fts_table!r}; exclude {table.fts_table} as well")
+    for index in table.indexes:
+        if column in index.columns and index.origin == "c":
+            _run(connection, f"drop index {quoted(index.name)}", asked)
+    _run(connection, f"alter table {quoted(table.name)} drop column {quoted(column)}", asked)
+
+
+def _run(connection: apsw.Connection, sql: str, asked: str) -> None:
+    try:
+        connection.execute(sql)
+    except apsw.SQLError as exc:
+        raise SourceError(f"{asked} is not possible: {exc}; change the database, or bake a copy without it") from exc
+
+
+def _require_whole(connection: apsw.Connection, database: Database) -> None:
+    """Raise SourceError when a view that worked before names what was left out; drop triggers, which never fire."""
+    for view in database.views.values():
+        try:
+            connection.execute(f"select * from {quoted(view.name)} limit 0").fetchall()  # noqa: S608 - quoted
+        except apsw.SQLError as exc:
+            if view.columns:
+                raise SourceError(f"view {view.name!r} needs what is left out ({exc}): exclude its table less") from exc
+
+
+def _add(connection: apsw.Connection, database: Database, work: Work, report: Report) -> None:
+    gone = set(work.exclude)
+    for table in database.tables.values():
+        if work.index_foreign_keys and table.name not in gone and not table.virtual:
+            _index_foreign_keys(connection, table, report)
+    for name, columns in work.fts:
+        _full_text(connection, database.tables[name], columns, report)
+
+
+def _index_foreign_keys(connection: apsw.Connection, table: Table, report: Report) -> None:
+    have = [index.columns for index in table.indexes if not index.partial]
+    for key in table.foreign_keys:
+        columns = key.columns
+        if columns == table.primary_keys[: len(columns)] or any(each[: len(columns)] == columns for each in have):
+            continue
+        name = f"idx_{table.name}_{'_'.join(columns)}"
+        _run(
+            connection,
+            f"create index if not exists {quoted(name)} on {quoted(table.name)} ({', '.join(map(quoted, columns))})",
+            "--index-foreign-keys",
+        )
+        report.info(f"index {name}")
+
+
+def _full_text(connection: apsw.Connection, table: Table, columns: Sequence[str], report: Report) -> None:
+    name, asked = f"{table.name}_fts", f"--fts {table.name}"
+    if table.fts_table:
+        raise SourceError(f"{asked}: the table is indexed by {table.fts_table!r} already: leave --fts out")
+    if table.rowid is None:
+        raise SourceError(f"{asked}: a table WITHOUT ROWID cannot be searched by FTS5: leave --fts out")
+    content = table.name.replace("'", "''")
+    names = ", ".join(map(quoted, columns))
+    _run(connection, f"create virtual table {quoted(name)} using fts5({names}, content='{content}')", asked)
+    _run(connection, f"insert into {quoted(name)}({quoted(name)}) values ('rebuild')", asked)  # noqa: S608 - quoted
+    report.info(f"full text {name}: {', '.join(columns)}")
