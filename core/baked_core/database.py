@@ -72,6 +72,8 @@ class Database:
         if found is None:
             known = [*self.entry.tables, *self.entry.views]
             raise NotFound(f"there is no table {name!r} in database {self.name!r}{nearest(name, known)}")
+        if not found.columns:
+            raise NotFound(f"table {name!r} cannot be read here: it needs an SQLite extension, or is broken")
         return found
 
     async def query(

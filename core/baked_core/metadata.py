@@ -55,5 +55,5 @@ def texts(metadata: Metadata, key: str) -> Mapping[str, str]:
 
 
 def _level(metadata: Metadata, kind: str, name: str) -> Metadata:
-    found: Metadata | None = (metadata.get(kind) or {}).get(name)
-    return found or {}
+    levels: Mapping[str, Metadata | None] = metadata.get(kind) or {}
+    return levels.get(name) or {}

@@ -38,7 +38,7 @@ class Html:
         """Answer with ``page`` in the first template of ``template_names`` that is there."""
         template = self._environment.select_template(list(template_names(page)))
         plugins = request.serving.plugins
-        extra = {} if plugins is None else plugins.template_vars(page)
+        extra: Mapping[str, Any] = {} if plugins is None else plugins.template_vars(page)
         body = template.render(
             page=page,
             urls=request.urls,
