@@ -1,38 +1,66 @@
-"""``python -m baked_core [FOLDER]``: serve a Bundle.
+"""``python -m baked_core [BUNDLE]``: serve the Bundle beside this code, or the one named, at HOST and PORT."""
 
-FOLDER is what ``publish bake -o`` wrote; by default ``BAKED_BUNDLE``, or the Bundle that this very file lies in. It
-listens on ``HOST`` (127.0.0.1) and ``PORT`` (8001) until SIGTERM. ``BAKED_VERIFY_TOKEN`` opens ``/-/verify``.
-"""
-
-import asyncio
 import os
 import socket
 import sys
 from pathlib import Path
+from typing import Final
 
-from baked_core.app import create_app
-from baked_core.bundle import Baked
-from baked_core.control import CONTROL, Led
 from baked_core.errors import CoreError
-from baked_core.server import BACKLOG, run
+from baked_core.manifest import FILE_NAME
+
+KEEPER: Final = "BAKED_KEEPER"
+"""The environment name of the file number that leads to a keeper."""
+BUNDLE: Final = "BAKED_BUNDLE"
+TOKEN: Final = "BAKED_VERIFY_TOKEN"  # noqa: S105 - the name of it
 
 
-def main() -> int:
-    """Serve until told to stop; return the exit code."""
-    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("BAKED_BUNDLE")
-    root = Path(given) if given else Path(__file__).parents[2]
+def main() -> None:
+    """Serve until SIGTERM; end with a sentence if that cannot be done."""
     try:
-        app = create_app(Baked.open(root), verify_token=os.environ.pop("BAKED_VERIFY_TOKEN", None))
-        if CONTROL in os.environ:
-            asyncio.run(Led(app).run())
-        else:
-            address = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8001"))
-            run(app, socket.create_server(address, backlog=BACKLOG))
-    except (CoreError, OSError) as exc:
-        print(f"Error: {exc}", file=sys.stderr)  # noqa: T201 - the log of a server is standard error
-        return 1
-    return 0
+        _serve(_bundle(sys.argv[1:]))
+    except CoreError as exc:
+        raise SystemExit(f"baked_core: {exc}") from None
+
+
+def _serve(bundle: Path) -> None:
+    from baked_core.app import create_app  # noqa: PLC0415 - what is wrong with the arguments is said at once
+    from baked_core.bundle import Baked  # noqa: PLC0415
+
+    app = create_app(Baked.open(bundle), verify_token=os.environ.pop(TOKEN, None))
+    if keeper := os.environ.pop(KEEPER, None):
+        from baked_core.worker import Worker  # noqa: PLC0415 - not on Windows
+
+        Worker(app, socket.socket(fileno=int(keeper))).run()
+    else:
+        from baked_core.server import Server  # noqa: PLC0415
+
+        Server(app).run([listen(os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8001"))])
+
+
+def _bundle(arguments: list[str]) -> Path:
+    beside = Path(__file__).resolve().parents[2]
+    if arguments:
+        return Path(arguments[0])
+    if BUNDLE in os.environ:
+        return Path(os.environ[BUNDLE])
+    if (beside / FILE_NAME).is_file():
+        return beside
+    raise CoreError(f"there is no Bundle beside {str(beside)!r}: name its folder as argument or in {BUNDLE}")
+
+
+def listen(host: str, port: str) -> socket.socket:
+    """Return a socket that listens at ``host`` and ``port``; raise CoreError naming what cannot be had."""
+    from baked_core.server import BACKLOG  # noqa: PLC0415
+
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except ValueError as exc:
+        raise CoreError(f"PORT is {port!r}: a number is needed") from exc
+    except OSError as exc:
+        raise CoreError(f"{host}:{port} cannot be listened on ({exc.strerror}): set HOST and PORT") from exc
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -81,7 +81,12 @@ async def ready(sock: socket.socket, *, writing: bool) -> None:
     loop = asyncio.get_running_loop()
     waiter = loop.create_future()
     add, remove = (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
-    add(sock, lambda: waiter.done() or waiter.set_result(None))
+
+    def wake() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    add(sock, wake)
     try:
         await waiter
     finally:
