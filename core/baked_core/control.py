@@ -11,12 +11,13 @@ import contextlib
 import os
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from baked_core.server import Server
+import uvicorn
+
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTROL, PRIVATE, PUBLIC, ADOPT, REVISION = (
     "BAKED_CONTROL_FD",
@@ -26,6 +27,77 @@ CONTROL, PRIVATE, PUBLIC, ADOPT, REVISION = (
     "BAKED_REVISION",
 )
 _LINE: Final = 64
+BACKLOG: Final = 2048
+LINGER: Final = 1.0
+DRAIN: Final = 10
+_TICK: Final = 0.02
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server whose listeners come and go, and that tells its clients when it is about to go."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        super().__init__(
+            uvicorn.Config(
+                Draining(app, self),
+                log_level="warning",
+                access_log=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=DRAIN,
+                server_header=False,
+            )
+        )
+        self.draining = False
+
+    async def listen(self, bound: socket.socket) -> asyncio.Server:
+        """Take connections from ``bound``, on a descriptor of our own: closing it leaves ``bound`` open."""
+        loop = asyncio.get_running_loop()
+        own = socket.socket(fileno=os.dup(bound.fileno()))
+        server = await loop.create_server(self._protocol, sock=own, backlog=BACKLOG)
+        self.servers.append(server)
+        return server
+
+    def forget(self, server: asyncio.Server) -> None:
+        """Take no more connections by ``server``; those that wait stay in the socket's queue for others."""
+        self.servers.remove(server)
+        server.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, let connections end by themselves for a moment, then finish what is under way."""
+        self.draining = True
+        for server in self.servers:
+            server.close()
+        deadline = asyncio.get_running_loop().time() + LINGER
+        while self.server_state.connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_TICK)
+        await super().shutdown(sockets)
+
+
+class Draining:
+    """Answers with ``Connection: close`` while its server drains, so that clients come back by a new connection."""
+
+    def __init__(self, app: "ASGIApp", server: Server) -> None:
+        self._app, self._server = app, server
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_on(message: "Message") -> None:
+            if self._server.draining and message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, send_on)
 
 
 class Led:
@@ -64,7 +136,7 @@ class Led:
                 return
             await self._accept()  # whatever the keeper was about: visitors come first
             channel = await self._be_adopted()
-            greeting = f"adopted {self._revision}"
+            greeting = f"adopted {self._revision} {os.getpid()}"
 
     async def _obey(self, channel: socket.socket, greeting: str) -> None:
         loop = asyncio.get_running_loop()
@@ -116,3 +188,16 @@ class Led:
         channel.setblocking(True)
         socket.send_fds(channel, [b"\n"], [self._public.fileno(), self._private.fileno()])
         return channel
+
+
+def main() -> None:
+    """Serve a Bundle, led by a keeper."""
+    from baked_core.app import create_app
+    from baked_core.bundle import Baked
+
+    app = create_app(Baked.open(Path(os.environ["BAKED_BUNDLE"])), verify_token=os.environ.pop("BAKED_VERIFY_TOKEN"))
+    asyncio.run(Led(app).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """The contract: what every target must do, run against each one that we ship and against the sample plugin."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import baked_folder
 import httpx
 import pytest
 from baked_folder import FolderOptions, FolderPublisher
@@ -273,7 +275,8 @@ def test_killed_at_any_step_what_was_live_stays_live_and_a_second_run_heals(benc
     before = bench.revision()
     target = f"{bench.target.__module__}:{bench.target.__name__}"
     words = [sys.executable, str(KILLED), target, "data", str(bench.database(2)), step, when]
-    done = subprocess.run(words, cwd=bench.folder, capture_output=True, timeout=LIMIT, check=False)
+    surroundings = {**os.environ, "PYTHONPATH": str(Path(baked_folder.__file__).parent)}
+    done = subprocess.run(words, cwd=bench.folder, capture_output=True, timeout=LIMIT, check=False, env=surroundings)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     live = bench.publisher().live()
     assert live is not None

@@ -24,11 +24,10 @@ def make_database(path: Path, version: int, *, rows: int = ROWS) -> Path:
     """Write a database whose every table holds ``version``, so that a mixture of two states shows."""
     path.unlink(missing_ok=True)
     with apsw.Connection(str(path)) as connection:
-        connection.execute("begin; create table state(id integer primary key, version int)")
+        connection.execute("create table state(id integer primary key, version int)")
         connection.execute("create table items(id integer primary key, name text, version int)")
         connection.execute("insert into state values (1, ?)", (version,))
         connection.executemany("insert into items values (?, ?, ?)", [(i, f"item {i}", version) for i in range(rows)])
-        connection.execute("commit")
     connection.close()
     return path
 
