@@ -21,7 +21,10 @@ _AGAIN: Final = "5"
 
 
 def verify_page(serving: Serving, token: str) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """Make the page; without ``token`` as its bearer a request gets what an unknown page gets."""
+    """Make the page; without ``token`` as its bearer a request gets what an unknown page gets.
+
+    ``?_only=manifest`` answers with the Manifest alone, at once: what a plan compares with.
+    """
     expected = f"Bearer {token}".encode()
     running = False
 
@@ -29,6 +32,8 @@ def verify_page(serving: Serving, token: str) -> Callable[[HttpRequest], Awaitab
         nonlocal running
         if not compare_digest(http.headers.get("authorization", "").encode("latin-1"), expected):
             raise NotFound(f"there is no page {http.scope['path']!r}: begin at the index")
+        if http.query_params.get("_only") == "manifest":
+            return _sealed({"format": FORMAT, "manifest": asdict(serving.baked.manifest)})
         if running:
             raise Busy("a verification is under way: ask again in a while")
         running = True
@@ -36,11 +41,15 @@ def verify_page(serving: Serving, token: str) -> Callable[[HttpRequest], Awaitab
             body = await asyncio.to_thread(_look, serving)
         finally:
             running = False
-        response = answer(body)
-        response.headers["cache-control"] = "no-store"
-        return response
+        return _sealed(body)
 
     return page
+
+
+def _sealed(body: dict[str, Any]) -> Response:
+    response = answer(body)
+    response.headers["cache-control"] = "no-store"
+    return response
 
 
 def _look(serving: Serving) -> dict[str, Any]:
