@@ -1,14 +1,12 @@
 """The server under real connections: it drains on SIGTERM, and hands its visits to another process."""
 
-import asyncio
 import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import textwrap
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,16 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from baked_core.__main__ import listen
-from baked_core.errors import CoreError
+from baked_core.manifest import Manifest
 
 LIMIT = 20.0
-APP = '''
-import asyncio, os, socket, sys
+APP = """
+import asyncio, socket, sys
 from baked_core.server import Server
-from baked_core.worker import Worker
-
-NAME = sys.argv[1].encode()
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -34,23 +28,13 @@ async def app(scope, receive, send):
             await send({"type": message["type"] + ".complete"})
             if message["type"] == "lifespan.shutdown":
                 return
-    path, body = scope["path"], NAME
-    size = [(b"content-length", str(len(body) + (4 if path == "/stream" else 0)).encode())]
-    if path == "/slow":
+    if scope["path"] == "/slow":
         await asyncio.sleep(0.7)
-    if path == "/crash":
-        os._exit(9)
-    await send({"type": "http.response.start", "status": 200, "headers": size})
-    if path == "/stream":
-        await send({"type": "http.response.body", "body": b"....", "more_body": True})
-        await asyncio.sleep(0.7)
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+    await send({"type": "http.response.body", "body": b"one"})
 
-if len(sys.argv) > 3:
-    Worker(app, socket.socket(fileno=int(sys.argv[3]))).run()
-else:
-    Server(app).run([socket.socket(fileno=int(sys.argv[2]))])
-'''
+Server(app).run([socket.socket(fileno=int(sys.argv[1]))])
+"""
 
 
 def listening() -> socket.socket:
@@ -58,9 +42,9 @@ def listening() -> socket.socket:
 
 
 @contextmanager
-def process(*args: object, files: list[int]) -> Iterator[subprocess.Popen[str]]:
-    words = [sys.executable, "-P", "-c", textwrap.dedent(APP), *map(str, args)]
-    with subprocess.Popen(words, pass_fds=files, text=True, stderr=subprocess.PIPE) as child:
+def process(listener: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
+    words = [sys.executable, "-P", "-c", APP, str(listener.fileno())]
+    with subprocess.Popen(words, pass_fds=[listener.fileno()]) as child:
         try:
             yield child
         finally:
@@ -78,7 +62,7 @@ def connect(listener: socket.socket) -> http.client.HTTPConnection:
 
 
 def test_sigterm_answers_what_is_under_way_and_ends_well() -> None:
-    with listening() as listener, process("one", listener.fileno(), files=[listener.fileno()]) as child:
+    with listening() as listener, process(listener) as child:
         with closing(connect(listener)) as busy, closing(connect(listener)) as idle:
             assert get(idle) == (b"one", None)
             busy.request("GET", "/slow")
@@ -88,3 +72,67 @@ def test_sigterm_answers_what_is_under_way_and_ends_well() -> None:
             assert get(idle) == (b"one", "close")
             assert busy.getresponse().read() == b"one"
         assert child.wait(LIMIT) == 0
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    manifest = Manifest(generator="test", databases={})
+    (tmp_path / "manifest.json").write_bytes(manifest.to_json())
+    return tmp_path
+
+
+def started(*args: object, **env: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-P", "-m", "baked_core", *map(str, args)]
+    return subprocess.Popen(words, env={**os.environ, **env}, text=True, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("by_name", [True, False], ids=["BAKED_BUNDLE", "argument"])
+def test_the_program_serves_a_bundle_at_its_port(bundle: Path, by_name: bool) -> None:  # noqa: FBT001
+    with listening() as free:
+        port = free.getsockname()[1]
+    how = {"BAKED_BUNDLE": str(bundle)} if by_name else {}
+    with started(*([] if by_name else [bundle]), PORT=str(port), **how) as child:
+        try:
+            assert json.loads(patiently(port, "/-/baked.json"))["format"] == 1
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(LIMIT) == 0
+        finally:
+            child.kill()
+
+
+def patiently(port: int, path: str) -> bytes:
+    deadline = time.monotonic() + LIMIT
+    while True:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)) as connection:
+            try:
+                return get(connection, path)[0]
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"BAKED_BUNDLE": "/nowhere"}, "'/nowhere/manifest.json' cannot be read"),
+        ({"PORT": "web"}, "PORT is 'web'"),
+        ({"HOST": "192.0.2.1"}, "192.0.2.1:8001 cannot be listened on"),
+    ],
+)
+def test_the_program_ends_with_a_sentence(bundle: Path, env: dict[str, str], message: str) -> None:
+    with started(**{"BAKED_BUNDLE": str(bundle), **env}) as child:
+        try:
+            _, said = child.communicate(timeout=LIMIT)
+        finally:
+            child.kill()
+    assert child.returncode == 1
+    assert said.startswith("baked_core: ")
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_the_program_without_a_bundle_says_what_to_name() -> None:
+    with started() as child:
+        _, said = child.communicate(timeout=LIMIT)
+    assert child.returncode == 1
+    assert "name its folder" in said
