@@ -191,17 +191,22 @@ async def _serve(preview: Preview, serving: Serving, ready: Callable[[str], None
     config = uvicorn.Config(preview, log_level="warning", lifespan="off", root_path=serving.root_path)
     server = uvicorn.Server(config)
     following, running = asyncio.create_task(preview.follow()), asyncio.create_task(server.serve(sockets=[bound]))
-    while not (server.started or running.done()):  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    if server.started:
-        url = _url(serving, bound)
-        ready(url)
-        if serving.open_browser and serving.uds is None:
-            webbrowser.open(url)
-    await running
-    following.cancel()
-    if serving.uds is not None:
-        serving.uds.unlink(missing_ok=True)
+    try:
+        while not (server.started or running.done()):  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        if server.started:
+            _welcome(serving, _url(serving, bound), ready)
+        await running
+    finally:
+        following.cancel()
+        if serving.uds is not None:
+            serving.uds.unlink(missing_ok=True)
+
+
+def _welcome(serving: Serving, url: str, ready: Callable[[str], None]) -> None:
+    ready(url)
+    if serving.open_browser and serving.uds is None:
+        webbrowser.open(url)
 
 
 def _bind(serving: Serving) -> socket.socket:
@@ -222,7 +227,7 @@ def _url(serving: Serving, bound: socket.socket) -> str:
     if serving.uds is not None:
         return f"http+unix://{serving.uds}"
     host, port = bound.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{serving.root_path}/"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def stamp_of(paths: Sequence[Path]) -> tuple[object, ...]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -76,7 +75,7 @@ def told(value: Any) -> Any:
     return value
 
 
-def pages(client: httpx.Client, url: str) -> Iterator[dict[str, Any]]:
+def pages(client: TestClient, url: str) -> Iterator[dict[str, Any]]:
     """Walk every page of a table."""
     following: str | None = url
     while following:

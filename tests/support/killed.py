@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from baked_publish.bake import BakeOptions
 
 from baked_publish import pipeline
+from baked_publish.bake import BakeOptions
 from baked_publish.builders import directory
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.report import Silent
@@ -43,7 +43,7 @@ def main(target: str, name: str, database: str, step: str, when: str) -> None:
     module, _, attribute = target.partition(":")
     publisher: Any = getattr(import_module(module), attribute)
     if step == "write":
-        directory._write_synced = die  # type: ignore[assignment]
+        directory._write_synced = die
     else:
         publisher = type("Deadly", (publisher,), {step: deadly(getattr(publisher, step), when)})
     with httpx.Client() as http:
