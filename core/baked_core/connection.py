@@ -25,6 +25,8 @@ BATCH: Final = 500
 
 _NOTHING: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL).fullmatch
 
+_NO_COLUMNS: Final[tuple[str, ...]] = ()
+
 Sqlite = Any
 """An ``apsw.Connection``; its stubs speak of Python 3.12's Buffer, which 3.11 does not know."""
 Params = Sequence[Value] | Mapping[str, Value]
@@ -94,11 +96,13 @@ class Connection:
 
         ``seconds`` are those that SQLite works: of a stranger's statement on the whole, of the app's on each batch.
         """
-        rows, left, done = self._plain(sql, params), seconds, 0
+        rows: Iterator[Row] | None = None  # executing already takes the first step
+        left, done = seconds, 0
         while True:
             began = time.monotonic()
             with self._within(left):
                 try:
+                    rows = rows or self._plain(sql, params)
                     batch = list(islice(rows, BATCH))
                 except UnicodeDecodeError:
                     rows = self._decoded(sql, params)
@@ -128,8 +132,10 @@ class Connection:
     def _plain(self, sql: str, params: Params) -> Iterator[Row]:
         cursor = self._sqlite.cursor()
         cursor.exec_trace = self._look
-        self._sql = sql
+        self._sql, self._columns = sql, _NO_COLUMNS
         rows: Iterator[Row] = cursor.execute(sql, params)
+        if not self._columns:
+            raise QueryError("there is no statement here that answers: write one that begins with SELECT")
         return rows
 
     def _decoded(self, sql: str, params: Params) -> Iterator[Row]:

@@ -6,8 +6,6 @@ from typing import Any
 
 Metadata = Mapping[str, Any]
 
-_ATTRIBUTION = ("source", "source_url", "license", "license_url", "about", "about_url")
-
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -36,10 +34,10 @@ def about(*levels: Metadata) -> About:
     merged: dict[str, str] = {}
     for level in levels:
         for name in ("source", "license", "about"):
-            if level.get(name) or level.get(f"{name}_url"):
-                merged[name] = str(level.get(name) or level[f"{name}_url"])
-                merged[f"{name}_url"] = web(level.get(f"{name}_url"))
-    return About(**{key: value for key, value in merged.items() if key in _ATTRIBUTION})
+            url = web(level.get(f"{name}_url"))
+            if level.get(name) or url:
+                merged |= {name: str(level.get(name) or url), f"{name}_url": url}
+    return About(**merged)
 
 
 def web(url: object) -> str:

@@ -83,7 +83,8 @@ class Endpoint:
         query = http.scope["query_string"]
         names = (*map(tilde_decode, segments[:2]), *segments[2:])
         request = Request(self.serving, urls, names, kind, Args.parse(query), query)
-        return request, "" if all(map(is_canonical, segments)) else _canonical(http, urls, kind)
+        known = bool(names) and names[0] in self.serving.databases
+        return request, "" if not known or all(map(is_canonical, segments)) else _canonical(http, urls, kind)
 
     def _etag(self, request: Request) -> str:
         baked = self.serving.baked

@@ -72,7 +72,7 @@ def parse(args: Args, database: str, relation: Table | View, metadata: Metadata,
     known = columns_of(relation)
     sort = _sort(args, known, metadata)
     order = keyset.order(relation, sort)
-    found = tuple(filters.parse(name, value, known) for name, value in args.pairs if name not in ARGUMENTS)
+    found = tuple(_filter(name, value, known) for name, value in args.pairs if name not in ARGUMENTS)
     shown = _shown(args, relation, known)
     extra = tuple(dict.fromkeys(term.column for term in order if term.column not in shown))
     select = Select(relation.name, shown + extra, tuple(f.clause for f in found), order)
@@ -94,6 +94,12 @@ def key_of(relation: Table | View) -> tuple[str, ...]:
     if isinstance(relation, View):
         return ()
     return relation.primary_keys or ((relation.rowid,) if relation.rowid is not None else ())
+
+
+def _filter(name: str, value: str, known: Mapping[str, Column]) -> Filter:
+    if name.startswith("_") and name not in known and "__" not in name[1:]:
+        raise BadRequest(f"there is no argument {name!r} here{nearest(name, [*ARGUMENTS, *known])}")
+    return filters.parse(name, value, known)
 
 
 def _shown(args: Args, relation: Table | View, known: Mapping[str, Column]) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ from baked_core.values import Row, Value
 CSV: Final = "text/csv; charset=utf-8"
 
 
-class CsvTooLong(CoreError):
-    """Streamed CSV grew beyond the setting max_csv_mb: the connection is broken off."""
+class BrokenOff(Exception):
+    """Rows could not all be sent, and the beginning has gone out already: the server breaks the connection."""
 
 
 def render(page: Page, request: Request) -> Response:
@@ -52,11 +52,14 @@ async def _streamed(
     page: DataPage, begin: bytes, batches: AsyncGenerator[Rows, None], most: int
 ) -> AsyncGenerator[bytes, None]:
     sent = 0
-    async for block in _blocks(page, begin, batches):
-        sent += len(block)
-        if most and sent > most:
-            raise CsvTooLong(f"more than {most:,} bytes of CSV: the setting max_csv_mb allows no more")
-        yield block
+    try:
+        async for block in _blocks(page, begin, batches):
+            sent += len(block)
+            if most and sent > most:
+                raise BrokenOff(f"more than {most:,} bytes of CSV: the setting max_csv_mb allows no more")
+            yield block
+    except CoreError as exc:
+        raise BrokenOff(str(exc)) from exc
 
 
 async def _blocks(page: DataPage, begin: bytes, batches: AsyncGenerator[Rows, None]) -> AsyncGenerator[bytes, None]:

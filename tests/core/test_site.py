@@ -1,0 +1,110 @@
+"""The publisher's own templates, plugins, static files and metadata."""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+import pytest
+from starlette.testclient import TestClient
+
+from baked_core.errors import ManifestError
+from baked_core.static import templates
+
+Serve = Callable[..., TestClient]
+
+DATA = "create table t(id integer primary key, a); insert into t values(1, 'x'); create table u(a); create table s(a)"
+PLUGIN = """
+from baked_core.hookspecs import hookimpl
+
+@hookimpl
+def prepare_connection(connection, database):
+    connection.create_scalar_function("shout", lambda text: text.upper() + "!")
+
+@hookimpl
+def extra_template_vars(page):
+    return {"greeting": f"Hello {page.title}"}
+
+@hookimpl
+def asgi_wrapper(app):
+    async def wrapped(scope, receive, send):
+        async def add(message):
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"x-plugin", b"yes"))
+            await send(message)
+        await app(scope, receive, add)
+    return wrapped
+"""
+
+
+def test_templates_are_found_by_their_names(serve: Serve) -> None:
+    files = {
+        "site/templates/table-data-t.html": "special {{ page.title }}",
+        "site/templates/table.html": '{% extends "default:table.html" %}{% block title %}mine{% endblock %}',
+    }
+    client = serve(data=DATA, files=files)
+    assert client.get("/data/t").text == "special t"
+    assert "<title>mine" in client.get("/data/u").text
+    assert "<title>data" in client.get("/data").text
+
+
+def test_plugins(serve: Serve) -> None:
+    files = {"site/plugins/loud.py": PLUGIN, "site/templates/index.html": "{{ greeting }}"}
+    client = serve(data=DATA, files=files)
+    response = client.get("/")
+    assert response.text == "Hello data"
+    assert response.headers["x-plugin"] == "yes"
+    assert client.get("/data/-/query.json?sql=select+shout('a')+as+s").json()["rows"] == [{"s": "A!"}]
+
+
+@pytest.mark.parametrize("source", ["import nothing_of_that_name", "def (", "raise RuntimeError('no')"])
+def test_a_broken_plugin_is_named(serve: Serve, source: str) -> None:
+    with pytest.raises(ManifestError, match=r"bad\.py"):
+        serve(data=DATA, files={"site/plugins/bad.py": source})
+
+
+def test_static_files_of_the_site(serve: Serve) -> None:
+    client = serve(data=DATA, files={"site/static/assets/css/x.css": "a{}", "site/plugins.txt": "secret"})
+    assert client.get("/assets/css/x.css").text == "a{}"
+    assert client.get("/assets/none.css").status_code == 404
+    for path in ("/assets/../../plugins.txt", "/assets/%2e%2e/%2e%2e/plugins.txt", "/assets/..%2f..%2fplugins.txt"):
+        assert client.get(path).status_code == 404
+
+
+def test_own_static_files_may_be_kept_for_ever(serve: Serve) -> None:
+    client = serve(data=DATA)
+    digest = sha256((templates() / "static/style.css").read_bytes()).hexdigest()[:16]
+    url = f"/-/static/style.css?_hash={digest}"
+    assert url in client.get("/").text
+    response = client.get(url)
+    assert response.headers["content-type"].startswith("text/css")
+    assert "immutable" in response.headers["cache-control"]
+    assert "immutable" not in client.get("/-/static/style.css?_hash=old").headers["cache-control"]
+    assert client.get(url, headers={"if-none-match": response.headers["etag"]}).status_code == 304
+    assert client.get("/-/static/base.html").status_code == 404
+    assert client.get("/-/static/..%2fbase.html").status_code == 404
+
+
+def test_metadata_is_shown(serve: Serve) -> None:
+    table = {
+        "description": "One & only",
+        "columns": {"a": "The letter"},
+        "units": {"id": "m"},
+        "sort_desc": "a",
+        "size": 7,
+    }
+    metadata = {
+        "title": "My site",
+        "license": "CC0",
+        "license_url": "https://example.org/cc0",
+        "source_url": "javascript:alert(1)",
+        "databases": {"data": {"source": "The office", "tables": {"t": table, "u": {"hidden": True}}}},
+    }
+    client = serve(data=DATA, metadata=metadata)
+    assert "<h1>My site</h1>" in client.get("/").text
+    page = client.get("/data/t").text
+    for text in ("One &amp; only", "The letter", '<span class="unit">m</span>', "The office", "sorted by a descending"):
+        assert text in page
+    assert '<a href="https://example.org/cc0">CC0</a>' in page
+    assert "javascript:" not in client.get("/").text
+    assert "1 hidden table" in client.get("/data").text
+    listed = {t["name"]: t["hidden"] for t in client.get("/data.json").json()["tables"]}
+    assert listed == {"s": False, "t": False, "u": True}
