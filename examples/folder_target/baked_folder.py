@@ -28,7 +28,7 @@ from baked_publish.publisher import BasePublisher, Can
 class FolderOptions:
     """Where the folder target publishes to."""
 
-    folder: Path = option(Path("published"), "Folder to publish into.", release=False)
+    folder: Path = option(Path("published"), "Folder to publish into.", release=False, locates=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,37 @@ import click
 Options = TypeVar("Options")
 
 
-def flags(options: type, *, target: str = "") -> list[click.Parameter]:
-    """Return a click option for each field of ``options`` that was declared with :func:`options.option`."""
+class Flag(click.Option):
+    """An option that knows its section of the help."""
+
+    section: str = ""
+
+
+class Command(click.Command):
+    """A command whose help shows its options by section."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each group of flags, in the order they were given."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                sections.setdefault(getattr(param, "section", ""), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title or "Options"):
+                formatter.write_dl(records)
+
+
+def flags(options: type, section: str = "", *, target: str = "", only_locating: bool = False) -> list[click.Parameter]:
+    """Return a flag for each field of ``options`` that was declared with :func:`options.option`.
+
+    ``section`` is its heading in the help, ``target`` part of its environment name.
+    """
     hints = get_type_hints(options)
-    return [_flag(each, hints[each.name], target) for each in fields(options) if each.metadata]
+    wanted = [each for each in fields(options) if each.metadata]
+    if only_locating:
+        wanted = [each for each in wanted if each.metadata["locates"]]
+    return [_flag(each, hints[each.name], section, target) for each in wanted]
 
 
 def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
@@ -22,11 +49,11 @@ def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
     return options(**{name: values[name] for name in names})
 
 
-def _flag(each: Field[Any], hint: Any, target: str) -> click.Option:
+def _flag(each: Field[Any], hint: Any, section: str, target: str) -> Flag:
     spelling = each.metadata["flag"] or "--" + each.name.replace("_", "-")
     envvar = each.metadata["envvar"] or (f"BAKED_{target}_{each.name}".upper() if target else None)
     default = None if each.default is MISSING else each.default
-    return click.Option(
+    flag = Flag(
         [each.name, *spelling.split()],
         default=default,
         help=each.metadata["help"],
@@ -35,6 +62,8 @@ def _flag(each: Field[Any], hint: Any, target: str) -> click.Option:
         show_default=default not in (None, False, ()) and not isinstance(default, bool),
         **_kind(hint),
     )
+    flag.section = section
+    return flag
 
 
 def _kind(hint: Any) -> dict[str, Any]:

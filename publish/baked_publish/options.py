@@ -11,13 +11,16 @@ def option(
     flag: str | None = None,
     envvar: str | None = None,
     release: bool = True,
+    locates: bool = False,
 ) -> Any:
     """Declare a field of an options dataclass: its default, its sentence in ``--help``, its flag.
 
     The flag is ``--field-name`` and the environment name ``BAKED_<TARGET>_<FIELD>`` unless given. With
-    ``release=False`` the option only steers the publish itself: another value of it is no change to deploy.
+    ``release=False`` the option only steers the publish itself: another value of it is no change to deploy. One that
+    ``locates`` says where a name is found, so that ``status`` and its like take it too.
     """
-    return field(default=default, metadata={"help": help, "flag": flag, "envvar": envvar, "release": release})
+    said = {"help": help, "flag": flag, "envvar": envvar, "release": release, "locates": locates}
+    return field(default=default, metadata=said)
 
 
 def deployed(options: Any) -> dict[str, Any]:

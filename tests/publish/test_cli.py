@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from line import LIMIT, PROGRAM, make_database, program, result
 
-from baked_publish import cli, errors
+from baked_publish import cli, commands, errors
 
 HEAVY = {"docker", "google", "boto3", "uvicorn", "httpx", "sqlite_utils", "yaml", "rich", "baked_publish.targets.local"}
 
@@ -122,7 +122,7 @@ def test_a_fault_of_ours_is_said_in_words(
     def broken(*_: object) -> None:
         raise RuntimeError("something nobody thought of")
 
-    monkeypatch.setattr(cli, "default_name", broken)
+    monkeypatch.setattr(commands, "default_name", broken)
     with pytest.raises(SystemExit) as left:
         cli.main(["local", str(tmp_path / "data.db")])
     assert left.value.code == cli.BUG

@@ -1,0 +1,205 @@
+"""Commands: what each word of the program does, once its flags are parsed; with ``cli`` all that talks to a person."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from baked_publish import errors, pipeline, plugins, results
+from baked_publish.bake import BakeOptions
+from baked_publish.builders.directory import Directory
+from baked_publish.console import voice
+from baked_publish.flags import collect
+from baked_publish.ingredients import Ingredients, baking
+from baked_publish.options import option
+from baked_publish.pipeline import Wish
+from baked_publish.publisher import Can, Publisher
+from baked_publish.report import Report
+from baked_publish.serve import Serving, preview
+
+VERIFYING = 1800.0
+"""Seconds a deployment may take to count and hash all it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How a command answers."""
+
+    json: bool = option(False, "Answer with one JSON object; progress as JSON lines.")
+    quiet: bool = option(False, "Say nothing but warnings and the result.", flag="-q --quiet")
+    verbose: bool = option(False, "Say more, and show the traceback of a failure.", flag="-v --verbose")
+
+    def report(self) -> Report:
+        """Return the voice of this run."""
+        return voice(as_json=self.json, quiet=self.quiet, verbose=self.verbose)
+
+    def answer(self, value: results.JSON, lines: Iterable[str]) -> None:
+        """Write the result to standard output."""
+        if self.json:
+            click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+            return
+        for line in lines:
+            click.echo(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a published thing is called."""
+
+    name: str | None = option(None, "Name on the target; by default the file's or the folder's.", flag="-n --name")
+
+
+@dataclass(frozen=True, slots=True)
+class Baking:
+    """Where a bake goes."""
+
+    output: Path = option(Path("baked"), "Folder to write; must not exist or be empty.", flag="-o --output")
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a log is shown."""
+
+    follow: bool = option(False, "Go on as lines come.", flag="-f --follow")
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person agrees to beforehand."""
+
+    yes: bool = option(False, "Answer every question with yes.", flag="-y --yes")
+
+
+def publish(target: type[Publisher], speech: Speech, report: Report, files: tuple[Path, ...], **values: Any) -> None:
+    """Publish files."""
+    name = values["name"] or default_name(files)
+    baked = partial(baking, files, collect(Ingredients, values), collect(BakeOptions, values), report)
+    wish = collect(Wish, values)
+    with connected(target, name, report, values) as publisher:
+        try:
+            outcome = pipeline.publish(publisher, baked, wish, report)
+        except errors.PlanRefused as exc:
+            if not (at_terminal() and (values["yes"] or click.confirm(f"{exc}. Do it now?", err=True))):
+                raise
+            outcome = pipeline.publish(publisher, baked, replace(wish, force=True), report)
+    answer_outcome(speech, target.target, outcome)
+
+
+def at_terminal() -> bool:
+    """Tell whether there is a person who can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def default_name(files: Sequence[Path]) -> str:
+    """Return the only file's or folder's name without its suffix; ask, or raise UsageError, if there are several."""
+    if len(files) == 1:
+        return files[0].resolve().stem
+    if at_terminal():
+        return str(click.prompt("Name", err=True))
+    raise errors.UsageError("several files have no common name: give one with --name")
+
+
+@contextmanager
+def connected(target: type[Publisher], name: str, report: Report, values: dict[str, Any]) -> Iterator[Publisher]:
+    """Make the Publisher of ``target`` with its options and a network."""
+    import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
+
+    with httpx.Client(timeout=httpx.Timeout(30.0, read=VERIFYING)) as http:
+        yield target(collect(target.options, values), name, http, report)
+
+
+def answer_outcome(speech: Speech, name: str, outcome: pipeline.Outcome) -> None:
+    """Answer with the URL, the plan of a dry run, or all that is known of the outcome."""
+    lines = [pipeline.describe(change) for change in outcome.changes]
+    if outcome.action != "planned":
+        lines = [outcome.at.url] if outcome.at else []
+    speech.answer(results.of_outcome(name, outcome), lines)
+
+
+def status(publisher: Publisher, speech: Speech, report: Report) -> None:
+    """Tell what is live, whether it answers, and which previews there are."""
+    live, previews = publisher.live(), [each for each in publisher.candidates() if each.kept]
+    if live is None and not previews:
+        raise errors.NotFoundError(f"nothing is published on {publisher.target} as {publisher.name!r}")
+    answers = live is not None and pipeline.answers(publisher, live)
+    value = {
+        "live": results.of_deployment(live) if live else None,
+        "answers": answers,
+        "previews": [results.of_deployment(each) for each in previews],
+    }
+    lines = [f"{live.url}  revision {live.revision}  since {live.created}"] if live else ["nothing is live"]
+    if live and not answers:
+        report.warning(f"{live.url} does not answer: publish again to bring it up")
+    lines += [f"preview {each.url}  revision {each.revision}" for each in previews]
+    speech.answer(results.envelope("status", **value), lines)
+
+
+def history(publisher: Publisher, speech: Speech, _report: Report) -> None:
+    """List what is and was live."""
+    past = publisher.history()
+    if not past:
+        raise errors.NotFoundError(f"nothing was ever published on {publisher.target} as {publisher.name!r}")
+    value = results.envelope("history", deployments=[results.of_deployment(each) for each in past])
+    speech.answer(value, results.listing(past))
+
+
+def rollback(publisher: Publisher, speech: Speech, report: Report, revision: str | None) -> None:
+    """Bring an older deployment back."""
+    answer_outcome(speech, "rollback", pipeline.rollback(publisher, revision, Wish(), report))
+
+
+def promote(publisher: Publisher, speech: Speech, report: Report, revision: str | None) -> None:
+    """Send the visitors to a preview."""
+    answer_outcome(speech, "promote", pipeline.promote(publisher, revision, Wish(), report))
+
+
+def logs(publisher: Publisher, _speech: Speech, _report: Report, *, follow: bool) -> None:
+    """Show the log of what is live."""
+    if Can.LOGS not in publisher.can:
+        raise errors.TargetError(f"{publisher.target} shows no logs")
+    for line in publisher.logs(follow):
+        click.echo(line)
+
+
+def unpublish(publisher: Publisher, speech: Speech, report: Report, *, yes: bool) -> None:
+    """Remove a name from its target, once the person agrees."""
+    if not yes:
+        if not at_terminal():
+            raise errors.UsageError(f"unpublishing {publisher.name!r} cannot be undone: add --yes to do it unasked")
+        click.confirm(f"Remove {publisher.name!r} and its history from {publisher.target}?", abort=True, err=True)
+    pipeline.unpublish(publisher, report)
+    speech.answer(results.envelope("unpublish", target=publisher.target, name=publisher.name), [])
+
+
+def bake(speech: Speech, report: Report, files: tuple[Path, ...], output: Path, **values: Any) -> None:
+    """Freeze files into a folder that did not exist."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise errors.UsageError(f"{str(output)!r} is there already: name a folder that does not exist or is empty")
+    with baking(files, collect(Ingredients, values), collect(BakeOptions, values), report) as bundle:
+        Directory(bundle).write_whole(output, report)
+        for line in results.found(bundle.manifest):
+            report.info(line)
+    value = {"folder": str(output), "bundle": bundle.digest, "databases": results.of_databases(bundle.manifest)}
+    speech.answer(results.envelope("bake", **value), [str(output)])
+
+
+def list_plugins(speech: Speech, _report: Report) -> None:
+    """List the installed targets."""
+    found = plugins.installed()
+    lines = [f"{each.target}  {each.distribution} {each.version}  {each.origin}" for each in found]
+    speech.answer(results.envelope("plugins", targets=results.of_plugins(found)), lines)
+
+
+def serve(speech: Speech, report: Report, files: tuple[Path, ...], **values: Any) -> None:
+    """Serve files on this machine until interrupted."""
+
+    def ready(url: str) -> None:
+        speech.answer(results.envelope("serve", url=url), [url])
+
+    preview(files, collect(Ingredients, values), collect(Serving, values), report, ready)
