@@ -25,7 +25,7 @@ from baked_publish.sources import Source
 from baked_publish.sqlite_uri import file_uri
 from baked_publish.transforms import BakeOptions, share_out, transformed
 
-__all__ = ["BakeOptions", "bake"]
+__all__ = ["BakeOptions", "Frozen", "bake"]
 
 BLOCK: Final = 1 << 20
 SHOWN: Final = 3

@@ -20,9 +20,10 @@ from typing import ClassVar
 
 
 class PublishError(Exception):
-    """Any error that is told to the person who publishes; ``exit_code`` ends the program."""
+    """Any failure that has no kind of its own."""
 
     exit_code: ClassVar[int] = 1
+    """Ends the program, after the message was told to the person who publishes."""
 
 
 class UsageError(PublishError):
