@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
+
+from markupsafe import Markup
 
 from baked_core.manifest import Database, ForeignKey, Table
 from baked_core.page import Page, RowPage, TablePage
@@ -52,6 +55,18 @@ class Cells:
         shown = text[: self._most] if self._most else text
         return Cell(column, kind, shown, self._leads_to(column, value), len(shown) < len(text))
 
+    def tds(self, columns: Sequence[str], row: Row) -> Markup:
+        """Return one row as ``<td>`` elements; made here because a template takes three times as long."""
+        cells = (
+            f'<td class="{cell.kind}" data-column="{escape(cell.column)}">{_inner(cell)}</td>'
+            for cell in self.row(columns, row)
+        )
+        return Markup("".join(cells))  # noqa: S704 - every value was escaped above
+
+    def inner(self, cell: Cell) -> Markup:
+        """Return what stands inside the element of one cell."""
+        return Markup(_inner(cell))  # noqa: S704 - escaped there
+
     def row_url(self, key: Sequence[str], columns: Sequence[str], row: Row) -> str:
         """Return where the row's own page is; empty if it has none."""
         if self._table is None or self._database is None or not key:
@@ -74,6 +89,18 @@ class Cells:
         if other.primary_keys == key.other_columns or (not other.primary_keys and key.other_columns == (other.rowid,)):
             return self._urls.row(database.name, other.name, [value])
         return self._urls.path(database.name, other.name, query=[(f"{key.other_columns[0]}__exact", str(value))])
+
+
+def _inner(cell: Cell) -> str:
+    text = escape(cell.text)
+    if cell.kind == "null":
+        return '<span class="null">null</span>'
+    if cell.kind == "blob":
+        return f'<span class="blob">{text} of binary data</span>'
+    if cell.url:
+        follow = ' rel="nofollow noopener"' if cell.url.startswith("http") else ""
+        text = f'<a href="{escape(cell.url)}"{follow}>{text}</a>'
+    return text + '<span class="cut">…</span>' if cell.cut else text
 
 
 def _table_of(page: Page) -> Table | None:
