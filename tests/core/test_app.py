@@ -281,3 +281,30 @@ def test_a_preview_sees_what_is_written(tmp_path: Path) -> None:
 def test_a_filter_is_said_in_english(client: TestClient) -> None:
     page = client.get("/world/country?people__gt=50000&name__contains=s&_sort_desc=people").text
     assert "2 rows where people &gt; 50000 and name contains “s” sorted by people descending" in page
+
+
+def test_a_database_in_utf16(serve: Serve) -> None:
+    broken = "cast(x'00d8' as text)"
+    sql = f"pragma encoding = 'UTF-16le'; create table t(a text primary key); insert into t values('é'), ({broken}), ('z')"
+    client = serve(data=sql)
+    found, path = [], "/data/t.json?_size=1&_shape=arrays"
+    while path:
+        body = client.get(path).json()
+        found += [row[0] for row in body["rows"]]
+        path = body["next_url"]
+    assert sorted(found) == ["z", "é", "\ufffd"]
+
+
+def test_virtual_tables(serve: Serve) -> None:
+    client = serve(data="create virtual table docs using fts5(body); insert into docs values('one'), ('two')")
+    assert client.get("/data/docs.json").json()["rows"] == [{"rowid": 1, "body": "one"}, {"rowid": 2, "body": "two"}]
+    assert client.get("/data/docs/2").status_code == 200
+
+
+def test_a_view_that_cannot_be_read_is_not_there(serve: Serve) -> None:
+    client = serve(
+        data="create table t(a); create view broken as select nope from t; create view fine as select a from t"
+    )
+    assert client.get("/data/broken.json").status_code == 404
+    assert client.get("/data/fine.json").status_code == 200
+    assert client.get("/data").status_code == 200
