@@ -15,11 +15,10 @@ import baked_folder
 import httpx
 import pytest
 from baked_folder import FolderOptions, FolderPublisher
-from baked_publish.bake import BakeOptions
-from baked_publish.targets.local import LocalPublisher
 from line import LIMIT, make_database
 
 from baked_publish import pipeline
+from baked_publish.bake import BakeOptions
 from baked_publish.builders import directory
 from baked_publish.bundle import Bundle
 from baked_publish.errors import LockedError, NotFoundError, PlanRefused, VerifyError
@@ -27,6 +26,7 @@ from baked_publish.ingredients import Ingredients, baking
 from baked_publish.pipeline import Outcome, Wish
 from baked_publish.publisher import Publisher
 from baked_publish.report import Report, Silent
+from baked_publish.targets.local import LocalPublisher
 from baked_publish.verify import read_manifest, verify
 
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
