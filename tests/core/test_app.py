@@ -285,8 +285,8 @@ def test_a_filter_is_said_in_english(client: TestClient) -> None:
 
 def test_a_database_in_utf16(serve: Serve) -> None:
     broken = "cast(x'00d8' as text)"
-    sql = f"pragma encoding = 'UTF-16le'; create table t(a text primary key); insert into t values('é'), ({broken}), ('z')"
-    client = serve(data=sql)
+    table = "pragma encoding = 'UTF-16le'; create table t(a text primary key);"
+    client = serve(data=f"{table} insert into t values('é'), ({broken}), ('z')")
     found, path = [], "/data/t.json?_size=1&_shape=arrays"
     while path:
         body = client.get(path).json()
