@@ -1,35 +1,36 @@
 # `make demo` and `make test` are all that a fresh machine needs: Python 3.11 or newer, and make.
 
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
-READY := .venv/.ready
 
 .PHONY: demo test check bench clean
 
-demo: $(READY) ## build a real database of real data and publish it on this machine
+demo: .venv/.demo ## build a real database of real data and publish it on this machine
 	$(BIN)/python examples/airports/build.py demo/airports.db
 	$(BIN)/publish local demo/airports.db --name airports --metadata examples/airports/metadata.yaml
-	@echo "That is the URL. Take it down with: $(BIN)/publish unpublish local airports --yes"
+	@echo "It stays up after this shell. Take it down with: $(BIN)/publish unpublish local airports" >&2
 
-test: $(READY) ## run everything that this machine can run; what is skipped is listed with its reason
-	$(BIN)/python -m pytest -n 2
+test: .venv/.dev ## run everything that this machine can run; what is skipped is listed with its reason
+	$(BIN)/python -m pytest -n $(WORKERS)
 
-check: $(READY) ## lint and types
+check: .venv/.dev ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-bench: $(READY) ## the figures of docs/performance.md
+bench: .venv/.dev ## the figures of docs/performance.md; about ten minutes
 	$(BIN)/python benchmarks/bake.py
 	$(BIN)/python benchmarks/serve.py
 
-$(READY): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+# one stamp for each group of dependencies: .venv/.demo, .venv/.dev
+.venv/.%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, for example: make PYTHON=python3.12")'
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
-	touch $(READY)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group $*
+	@touch $@
 
-clean: ## remove what was built here
+clean: ## remove what was built here; what is published stays
 	rm -rf .venv demo artifacts dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
