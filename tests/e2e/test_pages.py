@@ -95,6 +95,8 @@ def test_a_visitor_walks_from_the_index_to_a_row_and_asks_in_sql(
     look(page, folder / "database.png", scheme)
     page.get_by_role("main").get_by_role("link", name="airports", exact=True).first.click()
     look(page, folder / "table.png", scheme)
+    heights = page.evaluate("[...document.querySelectorAll('td.number')].map(cell => cell.offsetHeight)")
+    assert max(heights) < 48, "a number is broken over two lines"
     page.get_by_role("link", name="Next page").click()
     look(page, folder / "next.png", scheme)
     page.locator("table.rows tbody tr").first.get_by_role("link").first.click()
