@@ -20,7 +20,7 @@ from baked_publish.errors import SourceError
 from baked_publish.manifest import describe
 from baked_publish.report import Report, Silent
 from baked_publish.site import Site, app_files
-from baked_publish.snapshot import Snapshot, snapshot
+from baked_publish.snapshot import TRIES, Moved, Snapshot, snapshot
 from baked_publish.sources import Source
 from baked_publish.sqlite_uri import file_uri
 from baked_publish.transforms import BakeOptions, share_out, transformed
@@ -48,16 +48,33 @@ def bake(
     A file that needs no change is read in place under a read lock. Raises SourceError, naming the file, for what
     cannot be baked, StorageError when a private copy finds no room.
     """
-    with ExitStack() as stack:
-        workspace = Path(stack.enter_context(TemporaryDirectory(prefix="baked-")))
-        held: dict[str, Snapshot] = {}
-        for number, source in enumerate(sources):
-            folder = workspace / str(number)
-            folder.mkdir()
-            report.detail(f"{source.name}: {source.origin}")
-            held[source.name] = stack.enter_context(snapshot(source.path, folder, wait=options.wait, report=report))
-        frozen = list(_freeze(sources, _transform(sources, held, workspace, options, report), config, report))
-        yield _bundle(frozen, site, config, report)
+    for _ in range(TRIES):
+        with ExitStack() as stack:
+            try:
+                frozen = _freeze_all(stack, sources, config, options, report)
+            except Moved as exc:
+                report.detail(f"{exc} was replaced while it was read: once more")
+                continue
+            yield _bundle(frozen, site, config, report)
+            return
+    raise SourceError(
+        f"{', '.join(repr(str(source.origin)) for source in sources)} changed {TRIES} times while being read: "
+        "stop what replaces it, or bake a copy of it"
+    )
+
+
+def _freeze_all(
+    stack: ExitStack, sources: Sequence[Source], config: Config, options: BakeOptions, report: Report
+) -> Sequence[Frozen]:
+    """Hold every source at one state for as long as ``stack`` is open, and freeze them."""
+    workspace = Path(stack.enter_context(TemporaryDirectory(prefix="baked-")))
+    held: dict[str, Snapshot] = {}
+    for number, source in enumerate(sources):
+        folder = workspace / str(number)
+        folder.mkdir()
+        report.detail(f"{source.name}: {source.origin}")
+        held[source.name] = stack.enter_context(snapshot(source.path, folder, wait=options.wait, report=report))
+    return list(_freeze(sources, _transform(sources, held, workspace, options, report), config, report))
 
 
 def _transform(
@@ -87,6 +104,7 @@ def _freeze(
             checked.result()
             database = _describe(source, frozen, digest, config.hidden(source.name), report)
             _tell(database, report)
+            frozen.require_unmoved()
             yield Frozen(database, BundleFile(database.file, frozen.path, size, digest))
 
 

@@ -120,7 +120,7 @@ def fail(speech: Speech, message: str, kind: str, exit_code: int) -> NoReturn:
 
 def files_argument(*, required: bool = True) -> click.Argument:
     """Return the argument FILES."""
-    return click.Argument(["files"], nargs=-1, required=required, type=click.Path(path_type=Path))
+    return click.Argument(["files"], nargs=-1, required=required, type=click.Path(path_type=Path, readable=False))
 
 
 def revision_argument() -> click.Argument:

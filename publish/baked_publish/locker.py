@@ -4,17 +4,20 @@ POSIX locks belong to a process and are dropped when it closes any descriptor of
 (https://sqlite.org/howtocorrupt.html, section 2.2). So the lock lives in a process of its own, and the parent may open,
 hash and copy the file as it likes. Standard input ends when the parent dies, however it dies.
 
-Run as ``python -m baked_publish.locker URI SECONDS``; answers one line: ``locked``, or the name and text of the error.
+Run as ``python -m baked_publish.locker URI PATH SECONDS``; answers one line: ``locked`` and the inode that is locked,
+or the name and text of the error.
 """
 
+import os
 import sys
 
 import apsw
 
 
-def hold(uri: str, wait: float) -> None:
+def hold(uri: str, path: str, wait: float) -> None:
     """Take the shared lock, say so, and hold it until standard input ends."""
     flags = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READONLY
+    inode = os.stat(path).st_ino  # noqa: PTH116 - a few milliseconds of pathlib less
     try:
         connection = apsw.Connection(uri, flags=flags)
         connection.set_busy_timeout(int(wait * 1000))
@@ -23,10 +26,13 @@ def hold(uri: str, wait: float) -> None:
     except apsw.Error as exc:
         print(f"{type(exc).__name__} {exc}", flush=True)  # noqa: T201 - the protocol with the parent
         return
-    print("locked", flush=True)  # noqa: T201
+    if os.stat(path).st_ino != inode:  # noqa: PTH116 - replaced: the lock may be on either file
+        print("Replaced", flush=True)  # noqa: T201
+        return
+    print(f"locked {inode}", flush=True)  # noqa: T201
     sys.stdin.buffer.read()
     connection.close()
 
 
 if __name__ == "__main__":
-    hold(sys.argv[1], float(sys.argv[2]))
+    hold(sys.argv[1], sys.argv[2], float(sys.argv[3]))

@@ -48,10 +48,17 @@ class Snapshot:
     path: Path
     private: bool
     """Whether ``path`` is a copy of ours, which may be changed."""
+    stamp: tuple[int, int, int] | None = None
+    """Of a file read in place: inode, size and time of change, which stay as long as nobody replaces it."""
+
+    def require_unmoved(self) -> None:
+        """Raise Moved if somebody put another file in the place of this one."""
+        if not self.private and _stamp(self.path) != self.stamp:
+            raise Moved(self.path)
 
 
-class _Moved(Exception):
-    """The source changed while it was copied."""
+class Moved(Exception):
+    """The source changed while it was read."""
 
 
 @contextmanager
@@ -59,14 +66,17 @@ def snapshot(source: Path, workspace: Path, *, wait: float, report: Report) -> G
     """Yield one state of ``source``, with every row committed before the call.
 
     Raises SourceError for a file that is missing, empty, not SQLite, encrypted, or locked for longer than ``wait``
-    seconds; StorageError when a copy finds no room in ``workspace``.
+    seconds; StorageError when a copy finds no room in ``workspace``; Moved when it is replaced meanwhile.
     """
     if _header(source)[VERSIONS] == WAL:
         yield Snapshot(_copied(source, workspace / "copy.db", wait, report), private=True)
         return
-    with _locked(source, wait) as locked:
-        if locked:
-            yield Snapshot(source, private=False)
+    with _locked(source, wait) as inode:
+        if inode is not None:
+            held = Snapshot(source, private=False, stamp=_stamp(source))
+            if held.stamp is None or held.stamp[0] != inode:
+                raise Moved(source)
+            yield held
             return
     yield Snapshot(_copied(source, workspace / "copy.db", wait, report), private=True)
 
@@ -78,6 +88,7 @@ def copy(held: Snapshot, workspace: Path) -> Snapshot:
     made = workspace / "copy.db"
     with storing(made):
         shutil.copyfile(held.path, made)
+    held.require_unmoved()
     return Snapshot(made, private=True)
 
 
@@ -117,26 +128,28 @@ def _not_sqlite(header: bytes) -> str:
 
 
 @contextmanager
-def _locked(source: Path, wait: float) -> Generator[bool, None, None]:
-    """Hold a read lock on ``source``; yield False if a journal must be rolled back first."""
-    words = [sys.executable, "-m", "baked_publish.locker", file_uri(source), str(wait)]
+def _locked(source: Path, wait: float) -> Generator[int | None, None, None]:
+    """Hold a read lock on ``source`` and yield its inode; yield None if a journal must be rolled back first."""
+    words = [sys.executable, "-m", "baked_publish.locker", file_uri(source), str(source), str(wait)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
         assert child.stdin  # noqa: S101 - pipes were asked for
         assert child.stdout  # noqa: S101
         try:
             answer = child.stdout.readline().strip()
-            yield _is_locked(source, answer, wait)
+            yield _locked_inode(source, answer, wait)
         finally:
             child.stdin.close()
             child.wait()
 
 
-def _is_locked(source: Path, answer: str, wait: float) -> bool:
+def _locked_inode(source: Path, answer: str, wait: float) -> int | None:
     kind, _, text = answer.partition(" ")
     if kind == "locked":
-        return True
+        return int(text)
+    if kind == "Replaced":
+        raise Moved(source)
     if kind in {"ReadOnlyError", "CantOpenError"}:
-        return False
+        return None
     if kind == "BusyError":
         raise SourceError(
             f"{str(source)!r} was locked by a writer for more than {wait:g} seconds: try again, or raise --wait"
@@ -157,7 +170,7 @@ def _copied(source: Path, made: Path, wait: float, report: Report) -> Path:
             else:
                 _copy_family(source, made)
                 _recover(source, made)
-        except _Moved:
+        except Moved:
             report.detail(f"{source.name} changed while it was copied: once more")
             time.sleep(0.05)
             continue
@@ -232,7 +245,7 @@ def _back_up_pages(origin: apsw.Connection, target: apsw.Connection, name: str, 
 
 
 def _copy_family(source: Path, made: Path) -> None:
-    """Copy the file with its ``-wal`` or journal; raise _Moved if anything changed meanwhile."""
+    """Copy the file with its ``-wal`` or journal; raise Moved if anything changed meanwhile."""
     before = _moves(source)
     for path, target in zip(_family(source)[:3], _family(made)[:3], strict=True):
         try:
@@ -242,10 +255,10 @@ def _copy_family(source: Path, made: Path) -> None:
             if not path.exists() and path != source:
                 continue
             if isinstance(exc.__cause__, FileNotFoundError):
-                raise _Moved from exc
+                raise Moved from exc
             raise
     if _moves(source) != before or _in_use(source):
-        raise _Moved
+        raise Moved
 
 
 def _moves(source: Path) -> tuple[object, ...]:

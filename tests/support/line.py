@@ -15,6 +15,8 @@ import apsw
 import httpx
 
 ROWS = 500
+SOMEBODY = ("unshare", "--user", "--map-user=1000", "--map-group=1000") if os.getuid() == 0 else ()
+"""Before a command, runs it as a user whom permissions bind; root alone needs it."""
 PROGRAM = (sys.executable, "-m", "baked_publish")
 LIMIT = 60.0
 """Seconds after which a child that hangs is a failure."""
