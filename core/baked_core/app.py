@@ -2,17 +2,23 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from baked_core import failures, mounted, plugins, routes
+from baked_core import failures, manifest, mounted, plugins, routes
 from baked_core.bundle import Baked
 from baked_core.database import Database, Opening
 from baked_core.request import Serving
 from baked_core.settings import Settings
 from baked_core.verify import verify_page
+
+MEMORY: Final = "_memory"
+"""The name of the database in which SQL may join across the others."""
+ATTACHED: Final = 10
+"""SQLITE_MAX_ATTACHED of every build."""
 
 
 def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:
@@ -37,7 +43,17 @@ def _serving(baked: Baked) -> Serving:
         name: Database(Opening(entry, baked.paths[name], baked.immutable, settings, prepare), pool)
         for name, entry in baked.manifest.databases.items()
     }
+    if settings.crossdb:
+        databases[MEMORY] = Database(_joined(baked, settings), pool)
     return Serving(baked, settings, databases, found)
+
+
+def _joined(baked: Baked, settings: Settings) -> Opening:
+    """Return how a database in memory is opened that joins the others, as many as SQLite can attach."""
+    first = dict(list(baked.paths.items())[:ATTACHED])
+    largest = max((each.largest_value for each in baked.manifest.databases.values()), default=0)
+    entry = manifest.Database(MEMORY, "", 0, 4096, "", largest)
+    return Opening(entry, Path(), baked.immutable, settings, None, attached=first)
 
 
 def _mounts(root: Path | None) -> dict[str, ASGIApp]:

@@ -61,8 +61,13 @@ class Connection:
         guarded: bool,
         cache_kb: int = 0,
         prepare: Callable[[object, str], None] | None = None,
+        attached: Mapping[str, Path] | None = None,
     ) -> None:
-        self._sqlite = _open(path, entry.name, immutable=immutable, statements=0 if guarded else 100)
+        statements = 0 if guarded else 100
+        if attached is None:
+            self._sqlite = _open(path, entry.name, immutable=immutable, statements=statements)
+        else:
+            self._sqlite = _open_all(attached, immutable=immutable, statements=statements)
         self._deadline = float("inf")
         self._columns: tuple[str, ...] = ()
         self._sql = ""
@@ -192,11 +197,23 @@ def _count(sqlite: Sqlite, table: str) -> int:
     return int(sqlite.execute(f"select count(*) from {quote(table)}").get)  # noqa: S608 - quoted
 
 
+def _uri(path: Path, *, immutable: bool) -> str:
+    return f"file:{percent_encode(path.absolute().as_posix())}?mode=ro" + ("&immutable=1" if immutable else "")
+
+
+def _open_all(attached: Mapping[str, Path], *, immutable: bool, statements: int) -> Sqlite:
+    """Open an empty database in memory with all the others attached to it, read only."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_NOMUTEX
+    sqlite = apsw.Connection(":memory:", flags=flags, statementcachesize=statements)
+    for name, path in attached.items():
+        sqlite.execute(f"attach ? as {quote(name)}", (_uri(path, immutable=immutable),))
+    return sqlite
+
+
 def _open(path: Path, name: str, *, immutable: bool, statements: int) -> Sqlite:
-    uri = f"file:{percent_encode(path.absolute().as_posix())}?mode=ro" + ("&immutable=1" if immutable else "")
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_NOMUTEX
     try:
-        return apsw.Connection(uri, flags=flags, statementcachesize=statements)
+        return apsw.Connection(_uri(path, immutable=immutable), flags=flags, statementcachesize=statements)
     except apsw.Error as exc:
         raise ManifestError(f"database {name!r} cannot be opened ({exc}): publish it again") from exc
 

@@ -42,6 +42,8 @@ class Opening:
     settings: Settings
     prepare: Callable[[object, str], None] | None
     """Called with each new connection and the database's name: plugins."""
+    attached: Mapping[str, Path] | None = None
+    """Databases that a connection in memory joins; then ``path`` is not opened."""
 
     def connect(self, whose: Whose) -> Connection:
         """Open a connection; raise ManifestError if the file is gone."""
@@ -52,6 +54,7 @@ class Opening:
             guarded=whose is Whose.STRANGER,
             cache_kb=self.settings.cache_size_kb,
             prepare=self.prepare,
+            attached=self.attached,
         )
 
 

@@ -27,6 +27,7 @@ class Settings:
     truncate_cells_html: int = _setting("Characters shown of a long value in a page; 0 for all", default=2048)
     force_https_urls: bool = _setting("Whether absolute URLs always begin with https://", default=False)
     base_url: str = _setting("The path under which the site is served", default="/")
+    crossdb: bool = _setting("Whether SQL at /_memory may join across the first ten databases", default=False)
     cors: bool = _setting("Whether scripts of other sites may read JSON and CSV", default=True)
 
     @classmethod

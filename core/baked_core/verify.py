@@ -59,8 +59,8 @@ def _look(serving: Serving) -> dict[str, Any]:
         "format": FORMAT,
         "manifest": asdict(baked.manifest),
         "databases": {
-            name: {**_hashed(database.path), "tables": dict(database.count_tables())}
-            for name, database in serving.databases.items()
+            name: {**_hashed(serving.databases[name].path), "tables": dict(serving.databases[name].count_tables())}
+            for name in baked.manifest.databases
         },
         "files": {path: _hashed(baked.root / path) for path in baked.manifest.files} if baked.root else {},
     }

@@ -132,8 +132,8 @@ class Looker:
             )
 
     def _settings(self, config: Config) -> dict[str, Any]:
-        crossdb = {"crossdb": True} if self._serving.crossdb else {}
-        return {**config.settings, "cors": self._serving.cors, **crossdb}
+        given = {"cors": self._serving.cors, "crossdb": self._serving.crossdb or config.settings.get("crossdb", False)}
+        return {**config.settings, **given}
 
     def _watched(self, sources: Sequence[Source], metadata: Sequence[Path]) -> Iterator[Path]:
         for source in sources:

@@ -144,3 +144,15 @@ def test_sigterm_ends_it(tmp_path: Path, when: signal.Signals) -> None:
         child.stdout.readline()
         child.send_signal(when)
         assert child.wait(LIMIT) in {0, 143}
+
+
+def test_crossdb_joins_across_databases(tmp_path: Path) -> None:
+    files = [make_database(tmp_path / f"{name}.db", number) for number, name in enumerate(("one", "two"))]
+    sql = "select one.state.version as a, two.state.version as b from one.state join two.state using (id)"
+    with serving(*files, "-p", 0, "--crossdb") as url:
+        answer = httpx.get(f"{url}_memory/-/query.json", params={"sql": sql})
+        assert answer.json()["rows"] == [{"a": 0, "b": 1}]
+        for hostile in ("attach 'x.db' as x", "create table one.t(x)", "create table t(x)", "detach one"):
+            assert httpx.get(f"{url}_memory/-/query.json", params={"sql": hostile}).status_code == 400
+    with serving(*files, "-p", 0) as url:
+        assert httpx.get(f"{url}_memory/-/query.json", params={"sql": sql}).status_code == 404
