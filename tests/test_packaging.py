@@ -86,3 +86,17 @@ def test_the_installed_wheel_publishes(installed: tuple[Path, dict[str, str]], t
     assert "item 2" in page.text
     style = httpx.get(f"{answer['url']}/-/static/style.css", timeout=LIMIT)
     assert style.content == (CHECKOUT / "templates" / "static" / "style.css").read_bytes()
+
+
+def test_a_plugin_beside_the_wheel_is_a_target(installed: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    publish, env = installed
+    plugin = CHECKOUT / "examples" / "folder_target"
+    run(UV, "pip", "install", "--offline", "--quiet", "--python", publish.with_name("python"), plugin)
+    listed = json.loads(run(publish, "plugins", "--json", env=env))["targets"]
+    assert [(each["target"], each["distribution"]) for each in listed] == [
+        ("folder", "baked-folder"),
+        ("local", "baked-data"),
+    ]
+    database = make_database(tmp_path / "data.db", 7, rows=3)
+    run(publish, "folder", database, "--folder", tmp_path / "share", "--name", "shipped", env=env, cwd=tmp_path)
+    assert (tmp_path / "share" / "shipped" / "current" / "databases" / "data.db").read_bytes() == database.read_bytes()
