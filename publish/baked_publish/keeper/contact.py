@@ -31,6 +31,7 @@ class Contact:
 
     def ask(self, what: str, *, patience: float = ANSWER, **arguments: Any) -> Any:
         """Ask the keeper and return its answer; raise Absent if there is none, and whatever error it tells."""
+        question = json.dumps({"ask": what, **arguments}).encode() + b"\n"
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(patience)
             try:
@@ -38,9 +39,7 @@ class Contact:
             except (FileNotFoundError, ConnectionRefusedError) as exc:
                 raise Absent from exc
             try:
-                connection.sendall(json.dumps({"ask": what, **arguments}).encode() + b"\n")
-                with connection.makefile("rb") as answers:
-                    line = answers.readline()
+                line = _answer(connection, question)
             except TimeoutError:
                 raise TargetError(
                     f"the keeper of {self._folder.name!r} did not answer {what!r} in {patience:g} seconds: "
@@ -83,7 +82,7 @@ class Contact:
         while time.monotonic() < deadline:
             try:
                 self.ask("hello")
-            except (Absent, TargetError, OSError):
+            except (Absent, TargetError):
                 return True
             time.sleep(0.02)
         return False
@@ -122,6 +121,16 @@ class Contact:
             raise TargetError(f"the keeper of {self._folder.name!r} could not be started: {exc}") from exc
         finally:
             os.close(reading)
+
+
+def _answer(connection: socket.socket, question: bytes) -> bytes:
+    """Return one line, empty if the keeper died meanwhile."""
+    try:
+        connection.sendall(question)
+        with connection.makefile("rb") as answers:
+            return answers.readline()
+    except ConnectionError:
+        return b""
 
 
 def _unpack(answer: dict[str, Any]) -> Any:

@@ -33,8 +33,11 @@ def home() -> Path:
         return Path(given).absolute() / "local"
     from platformdirs import user_state_path  # noqa: PLC0415 - most runs in containers are told
 
-    found = user_state_path("baked-data", appauthor=False)
-    if not found.is_absolute():
+    try:
+        found = user_state_path("baked-data", appauthor=False)
+    except RuntimeError:
+        found = Path()
+    if not found.is_absolute():  # as older versions of platformdirs tell it
         raise StorageError("this user has no home folder: set BAKED_STATE_HOME to a folder for what is published")
     return found / "local"
 
@@ -116,8 +119,8 @@ class Folder:
 
     def make(self) -> None:
         """Make the folder and that of the control sockets; raise StorageError if another user's lies there."""
-        make_folder(self.path)
-        make_folder(self.path / "deployments")
+        for each in (self.path.parent, self.path, self.path / "deployments"):
+            make_folder(each)
         make_folder(self.run)
         seen = self.run.lstat()
         if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid():

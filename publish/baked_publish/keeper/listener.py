@@ -46,6 +46,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server((address[0], port), family=family, backlog=BACKLOG)
+    except OverflowError as exc:
+        raise TargetError(f"{host}:{port} cannot be listened on: a port is a number up to 65535") from exc
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
             raise PortInUse(
