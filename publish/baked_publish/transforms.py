@@ -4,10 +4,12 @@ Each is deterministic. What was left out is really gone: the copy is rebuilt wit
 free pages nor indexes hold it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import apsw
 
@@ -19,6 +21,8 @@ from baked_publish.report import Report
 from baked_publish.snapshot import Snapshot, copy, storing
 from baked_publish.suggest import nearest
 
+_IN_VIEW: Final = re.compile(r"error in view (.*?)(?: after .*)?: ")
+
 
 @dataclass(frozen=True, slots=True)
 class BakeOptions:
@@ -26,7 +30,7 @@ class BakeOptions:
 
     index_foreign_keys: bool = option(False, "Add an index to each foreign key that has none.")
     fts: tuple[str, ...] = option((), "TABLE:COLUMN,... to search in full text; repeatable.")
-    exclude: tuple[str, ...] = option((), "TABLE to leave out, its bytes too; repeatable.")
+    exclude: tuple[str, ...] = option((), "TABLE or view to leave out, its bytes too; repeatable.")
     exclude_column: tuple[str, ...] = option((), "TABLE.COLUMN to leave out, its bytes too; repeatable.")
     vacuum: bool = option(False, "Rebuild each file, smallest; most pages then change from night to night.")
     wait: float = option(10.0, "Seconds to wait for a locked database.")
@@ -55,7 +59,7 @@ def share_out(options: BakeOptions, databases: dict[str, Database]) -> dict[str,
     """
     finder = _Finder(databases)
     fts = [(*finder.table(text.partition(":")[0]), _words(text)) for text in options.fts]
-    gone = [finder.table(text) for text in options.exclude]
+    gone = [finder.table(text, or_view=True) for text in options.exclude]
     columns = [finder.column(text) for text in options.exclude_column]
     for name, table, words in fts:
         for word in words:
@@ -85,12 +89,13 @@ class _Finder:
     def __init__(self, databases: dict[str, Database]) -> None:
         self._databases = databases
 
-    def table(self, text: str) -> tuple[str, str]:
+    def table(self, text: str, *, or_view: bool = False) -> tuple[str, str]:
         """Return database and table of ``TABLE`` or ``DATABASE.TABLE``."""
-        found = [(name, table) for name, table in self._tables() if text in {table, f"{name}.{table}"}]
+        all_of_them = [*self._tables(), *(self._views() if or_view else ())]
+        found = [(name, table) for name, table in all_of_them if text in {table, f"{name}.{table}"}]
         if len(found) == 1:
             return found[0]
-        known = [table for _, table in self._tables()]
+        known = [table for _, table in all_of_them]
         if found:
             raise SourceError(f"several databases have a table {text!r}: write DATABASE.TABLE")
         raise SourceError(f"there is no table {text!r}{nearest(text, known)}")
@@ -113,6 +118,9 @@ class _Finder:
 
     def _tables(self) -> Iterator[tuple[str, str]]:
         return ((name, table) for name, database in self._databases.items() for table in database.tables)
+
+    def _views(self) -> Iterator[tuple[str, str]]:
+        return ((name, view) for name, database in self._databases.items() for view in database.views)
 
     def _columns(self) -> Iterator[tuple[str, str, str]]:
         for name, table in self._tables():
@@ -140,32 +148,43 @@ def transformed(held: Snapshot, workspace: Path, database: Database, work: Work,
 
 
 def _leave_out(connection: apsw.Connection, database: Database, work: Work, report: Report) -> None:
-    for table in work.exclude:
-        _drop_table(connection, database.tables[table])
-        report.info(f"left out table {database.name}.{table}")
+    if work.exclude or work.exclude_column:
+        _drop_triggers(connection)
+    for name in sorted(work.exclude, key=lambda name: name not in database.views):  # views first: they need tables
+        _drop(connection, database, name)
+        report.info(f"left out {database.name}.{name}")
     for table, column in work.exclude_column:
-        _drop_column(connection, database.tables[table], column)
-        report.info(f"left out column {database.name}.{table}.{column}")
-    _require_whole(connection, database)
+        _drop_column(connection, database.tables[table], column, work)
+        report.info(f"left out {database.name}.{table}.{column}")
+    _require_whole(connection, database, work)
 
 
-def _drop_table(connection: apsw.Connection, table: Table) -> None:
-    for name in (table.fts_table, table.name):
-        if name is not None:
-            _run(connection, f"drop table if exists {quoted(name)}", f"--exclude {table.name}")
+def _drop_triggers(connection: apsw.Connection) -> None:
+    """Drop what would never fire in a file that is only read, and might name what is left out."""
+    for (name,) in connection.execute("select name from sqlite_schema where type = 'trigger'").fetchall():
+        connection.execute(f"drop trigger {quoted(str(name))}")
 
 
-def _drop_column(connection: apsw.Connection, table: Table, column: str) -> None:
+def _drop(connection: apsw.Connection, database: Database, name: str) -> None:
+    if name in database.views:
+        _run(connection, f"drop view {quoted(name)}", f"--exclude {name}")
+        return
+    for each in (database.tables[name].fts_table, name):
+        if each is not None:
+            _run(connection, f"drop table if exists {quoted(each)}", f"--exclude {name}")
+
+
+def _drop_column(connection: apsw.Connection, table: Table, column: str, work: Work) -> None:
     asked = f"--exclude-column {table.name}.{column}"
     if column in table.primary_keys:
         raise SourceError(
-            f"{asked}: it belongs to the primary key, which cannot be left out; exclude the table instead"
+            f"{asked}: it belongs to the primary key, which must stay; exclude the table instead"
         )
-    if table.fts_table:
+    if table.fts_table and table.fts_table not in work.exclude:
         raise SourceError(f"{asked}: the table is indexed by {table.fts_table!r}; exclude {table.fts_table} as well")
     for index in table.indexes:
         if column in index.columns and index.origin == "c":
-            _run(connection, f"drop index {quoted(index.name)}", asked)
+            _run(connection, f"drop index if exists {quoted(index.name)}", asked)
     _run(connection, f"alter table {quoted(table.name)} drop column {quoted(column)}", asked)
 
 
@@ -173,17 +192,21 @@ def _run(connection: apsw.Connection, sql: str, asked: str) -> None:
     try:
         connection.execute(sql)
     except apsw.SQLError as exc:
+        view = _IN_VIEW.match(str(exc))
+        if view:
+            raise SourceError(f"view {view[1]!r} needs what is left out ({exc}): exclude it as well") from exc
         raise SourceError(f"{asked} is not possible: {exc}; change the database, or bake a copy without it") from exc
 
 
-def _require_whole(connection: apsw.Connection, database: Database) -> None:
-    """Raise SourceError when a view that worked before names what was left out; drop triggers, which never fire."""
+def _require_whole(connection: apsw.Connection, database: Database, work: Work) -> None:
+    """Raise SourceError when a view that worked before names what was left out."""
     for view in database.views.values():
+        if not view.columns or view.name in work.exclude:
+            continue
         try:
             connection.execute(f"select * from {quoted(view.name)} limit 0").fetchall()  # noqa: S608 - quoted
         except apsw.SQLError as exc:
-            if view.columns:
-                raise SourceError(f"view {view.name!r} needs what is left out ({exc}): exclude its table less") from exc
+            raise SourceError(f"view {view.name!r} needs what is left out ({exc}): exclude it as well") from exc
 
 
 def _add(connection: apsw.Connection, database: Database, work: Work, report: Report) -> None:
