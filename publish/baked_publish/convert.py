@@ -119,10 +119,17 @@ def _types(rows: Iterable[dict[str, str]]) -> dict[str, str]:
     """Return each column's SQLite type: what sqlite-utils finds, unless a number would lose what its text says."""
     from sqlite_utils.utils import TypeTracker  # noqa: PLC0415 - 200 ms that SQLite files do without
 
-    tracker, codes = TypeTracker(), set[str]()
+    tracker, filled, codes = TypeTracker(), set[str](), set[str]()
     for row in tracker.wrap(rows):
-        codes.update(name for name, cell in row.items() if cell and name not in codes and not _is_number(cell))
-    return {name: "text" if name in codes else kind for name, kind in tracker.types.items()}
+        for name, cell in row.items():
+            if cell and name not in codes:
+                filled.add(name)
+                if not _is_number(cell):
+                    codes.add(name)
+    numbers = {"integer": "INTEGER", "float": "REAL"}
+    return {
+        name: numbers.get(kind, "TEXT") if name in filled - codes else "TEXT" for name, kind in tracker.types.items()
+    }
 
 
 def _is_number(cell: str) -> bool:
@@ -181,8 +188,8 @@ def _json_types(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 def _json_type(seen: set[type]) -> str:
     if seen and seen <= {int, bool}:
-        return "integer"
-    return "float" if seen and seen <= {int, float, bool} else "text" if seen <= {str, dict, list} else ""
+        return "INTEGER"
+    return "REAL" if seen and seen <= {int, float, bool} else "TEXT" if seen <= {str, dict, list} else ""
 
 
 def _value(value: Any) -> Any:
