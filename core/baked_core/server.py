@@ -108,7 +108,9 @@ class Server(uvicorn.Server):
         """Stop reading from ``visit`` if it waits between two requests and a successor is to have it."""
         if self._bequest is None or not getattr(visit, "public", False) or visit.transport.is_closing():
             return
-        if visit.idle:
+        if not hasattr(visit, "take"):  # uvicorn's own, where httptools is not there: closed, not handed over
+            visit.shutdown()
+        elif visit.idle:
             self._bequest.leave(visit.take())
         else:
             visit.close_after_response()

@@ -231,6 +231,11 @@ class Keeper:
         bound = self.ledger.bound
         if self.public is not None and asked.host == bound.host and asked.port in {None, bound.port}:
             return self.public
+        if self.public is not None and asked.port == bound.port:
+            raise TargetError(
+                f"{self.folder.name!r} holds port {bound.port} on {bound.host} itself: "
+                f"unpublish it first, or choose another --port for {asked.host}"
+            )
         port = bound.port if asked.port is None and asked.host == bound.host else asked.port
         return listen(Address(asked.host, port), self.folder.name)
 
