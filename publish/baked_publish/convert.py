@@ -145,8 +145,8 @@ def _is_number(cell: str) -> bool:
 def _cells(row: dict[str, str], columns: dict[str, str]) -> tuple[Any, ...]:
     return tuple(
         cell
-        if columns[name] == "text"
-        else (int(cell) if columns[name] == "integer" else float(cell))
+        if columns[name] == "TEXT"
+        else (int(cell) if columns[name] == "INTEGER" else float(cell))
         if cell
         else None
         for name, cell in row.items()
