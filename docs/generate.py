@@ -4,10 +4,13 @@ A page marks the place of each table with ``<!-- generated: NAME -->`` and ``<!-
 With ``--check`` nothing is written, and a page that is not up to date ends the run with 1.
 """
 
+import ast
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,12 +18,14 @@ from baked_core.settings import SETTINGS
 from baked_publish.cli import exit_codes, make_program
 
 HERE = Path(__file__).parent
+CHECKOUT = HERE.parent
+HALVES = {"core": CHECKOUT / "core" / "baked_core", "publish": CHECKOUT / "publish" / "baked_publish"}
 PLACE = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main(*, check: bool) -> int:
     """Bring every page up to date, or only tell which are not."""
-    stale = [page for page in sorted(HERE.glob("*.md")) if refresh(page, write=not check)]
+    stale = [page for page in sorted([CHECKOUT / "README.md", *HERE.glob("*.md")]) if refresh(page, write=not check)]
     for page in stale:
         print(f"{page.name} {'is not up to date: run python docs/generate.py' if check else 'was written'}")
     return 1 if check and stale else 0
@@ -39,8 +44,12 @@ def table(name: str) -> str:
     """Return the Markdown that stands at the place ``name``."""
     if name == "settings":
         return rows(("setting", "default", "meaning"), settings())
+    if name.startswith("house of "):
+        return rows(("file", "what it is"), house(HALVES[name.removeprefix("house of ")]))
     if name == "exit codes":
         return rows(("code", "meaning"), ((str(code), meaning) for code, meaning in exit_codes()))
+    if name in BENCHMARKS:
+        return BENCHMARKS[name]()
     words = name.removeprefix("options of ").split()
     return rows(("option", "meaning"), options(words))
 
@@ -50,6 +59,15 @@ def settings() -> Iterator[tuple[str, str, str]]:
     for each in SETTINGS.values():
         default = str(each.default).lower() if isinstance(each.default, bool) else each.default
         yield f"`{each.name}`", f"`{default}`", each.help
+
+
+def house(half: Path) -> Iterator[tuple[str, str]]:
+    """Yield each module below ``half``, those of a folder after its own files, and its first sentence."""
+    for path in sorted(half.rglob("*.py"), key=lambda path: (path.parent, path.name)):
+        sentence = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n\n")[0]
+        shown = path.parent.relative_to(half) if path.name == "__init__.py" else path.relative_to(half)
+        name = f"`{shown.as_posix()}{'/' if path.name == '__init__.py' else ''}`"
+        yield name.replace("`./`", f"`{half.name}/`"), " ".join(sentence.replace("``", "`").split())
 
 
 def options(words: list[str]) -> Iterator[tuple[str, str]]:
@@ -65,6 +83,43 @@ def options(words: list[str]) -> Iterator[tuple[str, str]]:
         record = param.get_help_record(context) if isinstance(param, click.Option) else None
         if record:
             yield f"`{record[0]}`", record[1]
+
+
+def serving() -> str:
+    """Return the figures of the last run of benchmarks/serve.py."""
+    run = recorded("serve")
+    cells = ((what, f"{row['ours']:,}", f"{row['peer']:,}", f"{row['ratio']:.2f}") for what, row in run["rows"].items())
+    return rows(("", "baked-data", run["peer"], "ratio"), cells) + surroundings(run)
+
+
+def baking() -> str:
+    """Return the figures of the last run of benchmarks/bake.py."""
+    run = recorded("bake")
+    sizes = list(next(iter(run["rows"].values())))
+    heads = [head for size in sizes for head in (f"{size}, MB/s", "ratio to inspect")]
+    cells = (
+        [what, *(cell for size in sizes for cell in (f"{row[size]['MB/s']:,}", f"{row[size]['ratio']:.2f}"))]
+        for what, row in run["rows"].items()
+    )
+    return rows(("", *heads), cells) + surroundings(run)
+
+
+BENCHMARKS = {"benchmark serve": serving, "benchmark bake": baking}
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """Return the record of a run."""
+    run: dict[str, Any] = json.loads((CHECKOUT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
+    return run
+
+
+def surroundings(run: dict[str, Any]) -> str:
+    """Say when and where a run was made."""
+    machine = run["machine"]
+    return (
+        f"\nMeasured on {run['date']}: {machine['cores']} cores of {machine['cpu']}, {machine['system']}, "
+        f"Python {machine['python']}, SQLite {machine['sqlite']}.\n"
+    )
 
 
 def rows(heads: Iterable[str], cells: Iterable[Iterable[str]]) -> str:
