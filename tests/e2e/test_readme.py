@@ -1,0 +1,113 @@
+"""The README is true: each command that it shows is run, and answers in the shape that it shows."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import IO
+
+import httpx
+import pytest
+from house import CHECKOUT
+from line import LIMIT
+
+README = (CHECKOUT / "README.md").read_text("utf-8")
+AIRPORTS = CHECKOUT / "examples" / "airports"
+CHANGES = (
+    (r"http://127\.0\.0\.1:\d+/?", "URL"),
+    (r"\b\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "TIME"),
+    (r"\b[0-9a-f]{8}-[0-9a-f]{4}\b", "REVISION"),
+    (r"\bbundle [0-9a-f]{12}\b", "bundle DIGEST"),
+)
+"""What differs from run to run."""
+
+Step = tuple[str, str]
+
+
+def steps() -> Iterator[Step]:
+    """Yield each command of the README's console blocks, and what it shows below."""
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, answer = step.partition("\n")
+            yield command, answer
+
+
+def shape(answer: str) -> str:
+    """Return ``answer`` with names in place of what differs from run to run."""
+    for pattern, name in CHANGES:
+        answer = re.sub(pattern, name, answer)
+    return answer.strip()
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield a folder with the demo's files, and an environment whose `publish` is ours."""
+    here = tmp_path / "here"
+    here.mkdir()
+    shutil.copy(AIRPORTS / "metadata.yaml", here)
+    subprocess.run([sys.executable, AIRPORTS / "build.py", here / "airports.db"], timeout=LIMIT, check=True)
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": programs, "BAKED_STATE_HOME": str(tmp_path / "state")}
+    yield here, env
+    run("publish unpublish local airports --yes --quiet", here, env, check=False)
+
+
+def run(command: str, here: Path, env: Mapping[str, str], *, check: bool = True) -> str:
+    words = command.split()
+    done = subprocess.run(
+        words, cwd=here, env=env, capture_output=True, text=True, timeout=LIMIT, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0 or not check, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def serve(command: str, here: Path, env: Mapping[str, str]) -> str:
+    """Start a server on a free port, visit it, stop it, and return what it said."""
+    server = subprocess.Popen(
+        [*command.split(), "--port", "0"], cwd=here, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        url = first_line(server.stdout)
+        assert httpx.get(url, timeout=LIMIT).status_code == httpx.codes.OK
+    finally:
+        server.terminate()
+        server.communicate(timeout=LIMIT)
+    return url
+
+
+def first_line(stream: IO[str] | None) -> str:
+    assert stream is not None
+    lines: Queue[str] = Queue()
+    Thread(target=lambda: lines.put(stream.readline()), daemon=True).start()
+    return lines.get(timeout=LIMIT).strip()
+
+
+def test_every_command_of_the_readme_answers_as_shown(scratch: tuple[Path, dict[str, str]]) -> None:
+    here, env = scratch
+    tried = []
+    for command, shown in steps():
+        answer = (serve if command.startswith("publish serve") else run)(command, here, env)
+        assert shape(answer) == shape(shown), f"$ {command}\n{answer}"
+        tried.append(command.split()[1])
+    assert {"serve", "bake", "local", "promote", "rollback", "status", "history", "unpublish", "plugins"} <= {*tried}
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")
+def test_the_two_commands_of_the_readme_are_in_the_makefile() -> None:
+    targets = re.findall(r"^make (\w+)", README, re.MULTILINE)
+    assert targets == ["demo", "test"]
+    for target in targets:
+        subprocess.run(["make", "-n", target], cwd=CHECKOUT, capture_output=True, timeout=LIMIT, check=True)
+
+
+def test_the_figures_of_the_demo_are_those_of_its_database(scratch: tuple[Path, dict[str, str]]) -> None:
+    here, env = scratch
+    said = run("publish bake airports.db -o counted --json", here, env)
+    count = re.search(r'"airports": ?(\d+)', said)
+    assert count, said
+    assert f"database of {int(count[1]):,} airports" in README
