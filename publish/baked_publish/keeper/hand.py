@@ -16,6 +16,8 @@ from baked_core.channel import Channel, Closed
 
 ANSWER: Final = 10.0
 """Seconds that a Hand gets to obey; one that does not is killed."""
+LARGEST: Final = 16 << 20
+"""Bytes of a log; at the next start of a process a larger one is put aside, in place of the one before."""
 LEAVE: Final = 14.0
 """Seconds until a Hand that was told to leave is killed; its requests under way get ten of them."""
 
@@ -144,5 +146,7 @@ class Hand:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """Open a log to add to it; its owner only may read it."""
+    """Open a log to add to it; its owner only may read it, and it does not grow for ever."""
+    if path.exists() and path.stat().st_size > LARGEST:
+        path.replace(path.with_suffix(".log.1"))
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")

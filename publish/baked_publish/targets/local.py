@@ -1,29 +1,32 @@
 """The target ``local``: this machine, with no engine and no account.
 
-A keeper process holds the socket of a stable URL and hands it to server processes, so that a publish and a rollback
-lose no request. Deployments lie in the user's state folder, each with its own copy of data and code.
+A keeper holds the socket of a stable URL and hands it from the app processes of one deployment to those of the next,
+so that a publish and a rollback lose no request. Deployments lie in the user's state folder, each with its own copy
+of the serving app.
 """
 
 import os
 import re
-import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from baked_publish.artifacts import Artifact, Recipe
-from baked_publish.builders.directory import Directory
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
-from baked_publish.errors import NotFoundError, StageError, StorageError, TargetError
-from baked_publish.keeper.client import KeeperClient
-from baked_publish.keeper.state import Record, State, state_of
+from baked_publish.errors import NotFoundError, StageError, TargetError, UsageError
+from baked_publish.keeper.contact import Absent, Contact
+from baked_publish.keeper.files import make_folder, told, write
+from baked_publish.keeper.folder import Folder, home
+from baked_publish.keeper.ledger import LOCALHOST, Address, Ledger, url_of
+from baked_publish.keeper.listener import listen
+from baked_publish.keeper.lock import locked
+from baked_publish.keeper.record import Record
 from baked_publish.options import option
 from baked_publish.publisher import BasePublisher, Can
 from baked_publish.report import Report
@@ -32,16 +35,20 @@ if TYPE_CHECKING:
     import httpx
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+ALL: Final = 100
 POLL: Final = 0.2
+"""Seconds between two looks at a log that is followed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalOptions:
-    """How this machine serves."""
+    """How a name is served on this machine; an address stays as it was until another one is asked for."""
 
-    host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 for all.", flag="-h --host")
+    host: str | None = option(None, "Address to listen on; 0.0.0.0 for all.", flag="-h --host")
     port: int | None = option(None, "Port to listen on; by default the one before, or a free one.", flag="-p --port")
     workers: int = option(1, "Server processes side by side.")
+    start_timeout: float = option(30.0, "Seconds that the app gets to come up.", release=False)
+    copy: bool = option(False, "Copy every file, though an older deployment holds the same.", release=False)
 
 
 class LocalPublisher(BasePublisher):
@@ -52,243 +59,280 @@ class LocalPublisher(BasePublisher):
     can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.HISTORY, Can.LOGS, Can.SERVE})
 
     def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None:
-        super().__init__(options, name, http, report)
-        self._given: LocalOptions = options
         if not NAME.fullmatch(name):
-            raise TargetError(
-                f"{name!r} cannot be a name here: letters, digits, dots, dashes and underscores, 63 at most; "
-                "choose one with --name"
+            raise UsageError(
+                f"{name!r} cannot be a name here: letters, digits, dots, dashes and underscores, beginning with a "
+                "letter or digit, 63 at most; choose one with --name"
             )
+        super().__init__(options, name, http, report)
+        self._folder = Folder(home() / name)
+        self._contact = Contact(self._folder)
+        self.given: LocalOptions = self._remembering(options)
+
+    def _remembering(self, options: LocalOptions) -> LocalOptions:
+        """Return ``options`` with the address that was asked for last: saying nothing of it is no change."""
+        asked = self._ledger().asked
+        port = asked.port if options.host in {None, asked.host} else None
+        return replace(options, host=options.host or asked.host, port=options.port or port)
 
     @property
-    def _state(self) -> State:
-        return state_of(self.name)
+    def _wanted(self) -> Address:
+        return Address(self.given.host or LOCALHOST, self.given.port)
 
-    @property
-    def _keeper(self) -> KeeperClient:
-        return KeeperClient(self._state)
+    # Before the bake
 
     def preflight(self) -> Sequence[Finding]:
-        """Look whether this is a Unix, the state can be written, and a requested port is free."""
+        """Look whether this system can do it, the state folder can be used, and the port is free."""
         if sys.platform == "win32":
-            return (Finding(ok=False, what="local", fix="works on Linux and macOS; use `publish serve` on Windows"),)
-        return (self._storable(), self._free())
+            return (Finding(ok=False, what="the target 'local' needs Linux or macOS", fix="use `publish serve` here"),)
+        if self.given.workers < 1:
+            return (Finding(ok=False, what=f"--workers {self.given.workers}", fix="one process at least is needed"),)
+        make_folder(self._folder.path.parent)
+        return (Finding(ok=True, what=f"state folder {str(self._folder.path.parent)!r}"), self._port_is_free())
 
-    def _storable(self) -> Finding:
-        try:
-            self._state.make()
-            self._state.run()
-        except StorageError as exc:
-            return Finding(ok=False, what="state", fix=str(exc))
-        return Finding(ok=True, what="state")
-
-    def _free(self) -> Finding:
-        host, port = self._given.host, self._given.port
-        status = self._keeper.status() if self._state.folder.is_dir() else None
-        ours = status is not None and (host, port) == (status["host"], status["port"])
-        if port is None or ours:
+    def _port_is_free(self) -> Finding:
+        wanted, ledger = self._wanted, self._ledger()
+        if wanted.host == ledger.bound.host and wanted.port in {None, ledger.bound.port}:
+            wanted = ledger.bound
+        status = self._contact.status()
+        if wanted.port is None or (status and status["public"] and wanted == ledger.bound):
             return Finding(ok=True, what="port")
         try:
-            socket.create_server((host, port)).close()
-        except (OSError, OverflowError) as exc:
-            reason = exc.strerror if isinstance(exc, OSError) else exc
-            return Finding(ok=False, what=f"port {port} of {host!r}", fix=f"{reason}; choose another with --port")
-        return Finding(ok=True, what="port")
+            listen(wanted, self.name).close()
+        except TargetError as exc:
+            return Finding(ok=False, what=f"{wanted.host}:{wanted.port}", fix=str(exc))
+        return Finding(ok=True, what=f"port {wanted.port}")
 
     def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
         """Ask for plain files."""
         return Recipe("directory")
 
-    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002
-        """Name a change of address or of the number of servers."""
-        address = self._state.address()
-        record = self._state.record(live.revision) if live else None
-        if address is None or record is None:
-            return (Change("create", f"keeper for {self.name!r} on this machine"),)
-        changes = []
-        if self._given.port not in {None, address.port} or self._given.host != address.host:
-            wanted = f"{self._given.host}:{self._given.port or 'any'}"
-            changes.append(Change("change", "address", f"{address.host}:{address.port}", wanted))
-        if record.workers != self._given.workers:
-            changes.append(Change("change", "workers", str(record.workers), str(self._given.workers)))
+    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002 - the files are compared elsewhere
+        """Name a new name, a move to another address, another number of processes."""
+        if live is None:
+            return (Change("create", f"{self.name} on this machine"),)
+        ledger, record = self._ledger(), self._record(live.revision)
+        wanted, changes = self._wanted, list[Change]()
+        if wanted not in {ledger.asked, ledger.bound}:
+            after = url_of(wanted) if wanted.port else f"any free port of {wanted.host}"
+            changes.append(Change("change", "address", ledger.url, after))
+        if record.workers != self.given.workers:
+            changes.append(Change("change", "workers", str(record.workers), str(self.given.workers)))
         return changes
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Hold the lock of this name."""
-        return self._state.lock()
+    @contextmanager
+    def lock(self) -> Generator[None, None, None]:
+        """Keep every other publish of this name out, and clear away what a killed one left half done."""
+        make_folder(self._folder.path.parent)
+        with locked(self._folder.lock, f"another publish of {self.name!r}"):
+            self._folder.sweep()
+            with suppress(Absent):
+                self._contact.ask("tidy")
+            yield
+
+    # What there is
 
     def live(self) -> Deployment | None:
-        """Return what visitors get, or would get if the keeper were running."""
-        address = self._state.address()
-        record = self._state.record(address.live) if address and address.live else None
-        return self._deployment(address.live, record) if address and address.live and record else None
-
-    def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
-        """Write the files and start their servers on a private port."""
-        if not isinstance(artifact, Directory):
-            raise TargetError(f"{self.target} serves plain files, not a {artifact.kind!r}")
-        state = self._state
-        state.make()
-        state.remove_halves()
-        staged = [each for each in self.candidates() if each.release == release]
-        revision = staged[0].revision if staged else self._write(artifact, release, token)
-        return self._start(revision)
-
-    def _write(self, artifact: Directory, release: str, token: str) -> str:
-        state, revision = self._state, f"{release[:8]}-{token_hex(2)}"
-        folder = state.deployments / revision
-        folder.mkdir(mode=0o700)
-        artifact.write(state.bundle(revision), self.report, linked=self._linked())
-        with os.fdopen(os.open(folder / "token", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(token)
-        given = self._given
-        state.write_record(
-            revision,
-            Record(release, artifact.bundle.digest, artifact.digest, given.workers, given.host, given.port),
-        )
-        return revision
-
-    def _linked(self) -> Mapping[str, Path]:
-        """Return files that lie here already and never change, by digest."""
-        from baked_core.manifest import FILE_NAME, Manifest  # noqa: PLC0415 - only where something is live
-
-        live = self.live()
-        if live is None:
-            return {}
-        bundle = self._state.bundle(live.revision)
-        try:
-            manifest = Manifest.from_json((bundle / FILE_NAME).read_bytes())
-        except OSError:
-            return {}
-        files = {file.sha256: bundle / path for path, file in manifest.files.items()}
-        return files | {each.sha256: bundle / each.file for each in manifest.databases.values()}
-
-    def _start(self, revision: str) -> Candidate:
-        record = self._require(revision)
-        self._keeper.ensure(record.host, record.port)
-        try:
-            self._keeper.ask("start", revision=revision, workers=record.workers, host=record.host, port=record.port)
-        except StageError:
-            if not record.promoted:
-                self._state.remove(revision)
-            raise
-        return self._candidate(revision, record)
-
-    def recall(self, old: Deployment) -> Candidate:
-        """Start the servers of a kept deployment again."""
-        return self._start(old.revision)
-
-    def candidates(self) -> Sequence[Candidate]:
-        """List previews, and what a killed run left behind."""
-        records = self._state.records()
-        return [self._candidate(revision, record) for revision, record in records.items() if not record.promoted]
-
-    def keep(self, candidate: Candidate) -> Candidate:
-        """Remember that somebody wants to look at it."""
-        self._state.write_record(candidate.revision, replace(self._require(candidate.revision), kept=True))
-        return replace(candidate, kept=True)
-
-    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
-        """Ask the deployment's own servers, by their private port."""
-        status = self._keeper.status()
-        port = status["running"].get(at.revision) if status else None
-        if port is None:
-            raise TargetError(f"revision {at.revision!r} of {self.name!r} is not running")
-        return super().fetch(replace(at, url=f"http://127.0.0.1:{port}"), path, headers)
-
-    def promote(self, candidate: Candidate, percent: int = 100) -> Deployment:
-        """Let the keeper hand the public socket over."""
-        if percent != 100:  # noqa: PLR2004 - all of them
-            raise TargetError(f"{self.target} cannot send {percent} % of the visitors somewhere: it is one machine")
-        before, record = self.live(), self._require(candidate.revision)
-        previous = before.revision if before and before.revision != candidate.revision else record.previous
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        promoted = replace(record, promoted=now, kept=False, previous=previous)
-        self._state.write_record(candidate.revision, promoted)
-        try:
-            self._keeper.ask("promote", revision=candidate.revision)
-        except BaseException:
-            live = self.live()
-            if live is None or live.revision != candidate.revision:
-                self._state.write_record(candidate.revision, record)
-            raise
-        return self._deployment(candidate.revision, promoted)
-
-    def discard(self, candidate: Candidate) -> None:
-        """Stop its servers, and remove its files unless it was live before."""
-        with suppress(ConnectionError):
-            self._keeper.ask("stop", revision=candidate.revision)
-        record = self._state.record(candidate.revision)
-        if record is not None and not record.promoted:
-            self._state.remove(candidate.revision)
+        """Return what visitors get, or should get where nothing is running."""
+        revision = self._ledger().live
+        return None if revision is None else self._deployment(self._record(revision))
 
     def history(self) -> Sequence[Deployment]:
-        """List what was live, newest first."""
-        past = [(revision, record) for revision, record in self._state.records().items() if record.promoted]
-        past.sort(key=lambda each: each[1].promoted, reverse=True)
-        return [self._deployment(revision, record) for revision, record in past]
+        """List what is and was live, newest first."""
+        ledger, records = self._ledger(), self._folder.records()
+        known = [revision for revision in ledger.promoted if revision in records]
+        known.sort(key=lambda revision: ledger.promoted[revision].at, reverse=True)
+        return [self._deployment(records[revision]) for revision in known]
 
-    def prune(self, keep: int) -> None:
-        """Remove old deployments beyond ``keep``."""
-        for old in [each for each in self.history() if not each.live][keep:]:
-            self._state.remove(old.revision)
+    def candidates(self) -> Sequence[Candidate]:
+        """List previews and what a killed run left behind, newest first."""
+        promoted = self._ledger().promoted
+        found = [each for each in self._folder.records().values() if each.revision not in promoted]
+        return [self._candidate(each) for each in reversed(found)]
+
+    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
+        """GET ``path`` from the deployment's own address on this machine; raise TargetError if it is not running."""
+        status = self._contact.status()
+        crew = status["crews"].get(at.revision) if status else None
+        if crew is None and isinstance(at, Candidate):
+            self._start(at.revision)
+            crew = self._contact.ask("status")["crews"][at.revision]
+        if crew is None or not crew["pids"]:
+            raise TargetError(f"revision {at.revision!r} of {self.name!r} is not running")
+        return super().fetch(replace(at, url=url_of(Address(LOCALHOST, crew["port"]))), path, headers)
 
     def logs(self, follow: bool) -> Iterator[str]:  # noqa: FBT001 - the protocol's shape
-        """Yield the lines that the live servers wrote."""
+        """Yield the log lines of what is live; following, go on with whatever goes live next."""
         live = self.live()
         if live is None:
-            raise NotFoundError(f"nothing is live as {self.name!r}")
-        path = self._state.log(live.revision)
-        with path.open(errors="replace") as file:
+            raise NotFoundError(f"nothing is live as {self.name!r} on this machine")
+        while live is not None:
+            yield from self._lines(live.revision, follow=follow)
+            live = self.live() if follow else None
+
+    def _lines(self, revision: str, *, follow: bool) -> Iterator[str]:
+        with self._folder.log(revision).open(errors="replace") as log:
             while True:
-                for line in file:
+                for line in log:
                     yield line.rstrip("\n")
-                if not follow:
+                if not follow or self._ledger().live != revision:
                     return
                 time.sleep(POLL)
 
+    # What changes it
+
+    def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
+        """Write the files and bring their processes up; raise StageError with their last words if they don't come."""
+        staged = [each for each in self.candidates() if each.release == release]
+        record = self._record(staged[0].revision) if staged else self._write(artifact, release, token)
+        try:
+            self._start(record.revision)
+            candidate = self._candidate(record)
+            self._answering(candidate)
+        except BaseException:
+            self._remove(record.revision)
+            raise
+        return candidate
+
+    def recall(self, old: Deployment) -> Candidate:
+        """Bring the processes of a kept deployment up again."""
+        record = self._record(old.revision)
+        self._start(record.revision)
+        return self._candidate(record)
+
+    def keep(self, candidate: Candidate) -> Candidate:
+        """Mark ``candidate`` as a preview, which stays until it is promoted or unpublished."""
+        self._ask("keep", revision=candidate.revision)
+        return replace(candidate, kept=True)
+
+    def promote(self, candidate: Candidate, percent: int = ALL) -> Deployment:
+        """Let the keeper hand the visitors over; raise TargetError if they stay where they were."""
+        if percent != ALL:
+            raise TargetError(f"{self.target} sends all visitors or none, not {percent} %")
+        self._ask("promote", revision=candidate.revision, asked=asdict(self._wanted))
+        return self._deployment(self._record(candidate.revision))
+
+    def discard(self, candidate: Candidate) -> None:
+        """Stop the processes of ``candidate``; its files go as well, unless it once was live."""
+        if candidate.revision in self._ledger().promoted:
+            self._ask("rest", revision=candidate.revision)
+        else:
+            self._remove(candidate.revision)
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the live and the ``keep`` newest old deployments."""
+        for each in [each for each in self.history() if not each.live][keep:]:
+            self._remove(each.revision)
+
     def unpublish(self) -> None:
-        """Let the servers drain, then remove the state of this name."""
-        import shutil  # noqa: PLC0415
+        """Let requests under way end, stop everything, and remove what lies on the disk."""
+        if self._contact.status() is not None:
+            self._contact.ask("stop")
+            if not self._contact.gone():
+                raise TargetError(f"the keeper of {self.name!r} did not end: see {str(self._folder.keeper_log)!r}")
+        self._folder.remove_all()
 
-        with suppress(ConnectionError):
-            self._keeper.ask("quit")
-        for folder in (self._state.run(), self._state.folder):
-            shutil.rmtree(folder, ignore_errors=True)
+    # The parts
 
-    def _require(self, revision: str) -> Record:
-        record = self._state.record(revision)
-        if record is None:
-            raise NotFoundError(f"revision {revision!r} of {self.name!r} is not there")
+    def _write(self, artifact: Artifact, release: str, token: str) -> Record:
+        self._folder.make()
+        now = datetime.now(UTC)
+        revision = f"{now:%Y%m%d-%H%M%S}-{release[:8]}"
+        taken = self._folder.deployment(revision).exists()
+        revision = f"{revision}-{now:%f}" if taken else revision
+        folder = self._folder.deployment(revision)
+        record = Record(revision, release, artifact.bundle.digest, artifact.digest, now.isoformat(), self.given.workers)
+        try:
+            with told(f"{str(folder)!r} cannot be made"):
+                folder.mkdir(mode=0o700)
+            self._copy(artifact, folder, release)
+            write(self._folder.token_file(revision), token.encode())
+            record.write(folder)
+        except BaseException:
+            self._folder.remove(revision)
+            raise
         return record
 
-    def _candidate(self, revision: str, record: Record) -> Candidate:
-        status = self._keeper.status()
-        port = status["running"].get(revision) if status else None
+    def _copy(self, artifact: Artifact, folder: Path, release: str) -> None:
+        from baked_publish.builders.directory import Directory  # noqa: PLC0415 - only a publish needs it
+
+        if not isinstance(artifact, Directory):
+            raise TargetError(f"{self.target} takes a directory, not {artifact.kind!r}")
+        live = self.live()
+        anew = self.given.copy or (live is not None and live.release == release)  # what is live is published by force
+        artifact.write(folder / "bundle", self.report, linked={} if anew else self._folder.shared())
+
+    def _start(self, revision: str) -> None:
+        within = self.given.start_timeout
+        self._ask("start", patience=within + 30, revision=revision, within=within, environment=dict(os.environ))
+
+    def _answering(self, candidate: Candidate) -> None:
+        try:
+            self.fetch(candidate, "/-/healthz", {})
+        except TargetError as exc:
+            words = self._folder.last_words(candidate.revision)
+            raise StageError(f"the app came up, but {exc}. Its last words:{words or ' none'}") from exc
+
+    def _remove(self, revision: str) -> None:
+        """Stop and remove one deployment; and the whole name, if nothing is left of it."""
+        try:
+            self._contact.ask("forget", revision=revision)
+        except Absent:
+            if self._mentioned(revision):
+                self._ask("forget", revision=revision)
+        self._folder.remove(revision)
+        if not self._folder.records() and self._ledger().live is None:
+            self.unpublish()
+
+    def _mentioned(self, revision: str) -> bool:
+        ledger = self._ledger()
+        return revision in {*ledger.promoted, *ledger.previews, *ledger.private}
+
+    def _ask(self, what: str, **arguments: Any) -> Any:
+        """Ask the keeper, started if need be."""
+        self._contact.ensure()
+        try:
+            return self._contact.ask(what, **arguments)
+        except Absent as exc:
+            raise TargetError(f"the keeper of {self.name!r} died: run the command again") from exc
+
+    def _ledger(self) -> Ledger:
+        return self._folder.ledger()
+
+    def _record(self, revision: str) -> Record:
+        record = Record.read(self._folder.deployment(revision))
+        if record is None:
+            raise NotFoundError(f"revision {revision!r} of {self.name!r} is not in {str(self._folder.path)!r}")
+        return record
+
+    def _candidate(self, record: Record) -> Candidate:
+        ledger = self._ledger()
+        port = ledger.private.get(record.revision)
         return Candidate(
             target=self.target,
             name=self.name,
-            revision=revision,
-            url=f"http://127.0.0.1:{port}" if port else "",
+            revision=record.revision,
+            url=url_of(Address(LOCALHOST, port)) if port else "",
             release=record.release,
             bundle_digest=record.bundle_digest,
             artifact_digest=record.artifact_digest,
-            token=self._state.token(revision),
-            kept=record.kept,
+            token=self._folder.token(record.revision),
+            kept=record.revision in ledger.previews,
         )
 
-    def _deployment(self, revision: str, record: Record) -> Deployment:
-        address = self._state.address()
+    def _deployment(self, record: Record) -> Deployment:
+        ledger = self._ledger()
+        promotion = ledger.promoted[record.revision]
         return Deployment(
             target=self.target,
             name=self.name,
-            revision=revision,
-            url=f"http://{address.host}:{address.port}" if address else "",
+            revision=record.revision,
+            url=ledger.url,
             release=record.release,
             bundle_digest=record.bundle_digest,
             artifact_digest=record.artifact_digest,
-            created=record.promoted,
-            previous=record.previous,
-            live=address is not None and address.live == revision,
-            token=self._state.token(revision),
+            created=promotion.at,
+            previous=promotion.previous,
+            live=record.revision == ledger.live,
+            token=self._folder.token(record.revision),
         )
