@@ -177,9 +177,7 @@ def _drop(connection: apsw.Connection, database: Database, name: str) -> None:
 def _drop_column(connection: apsw.Connection, table: Table, column: str, work: Work) -> None:
     asked = f"--exclude-column {table.name}.{column}"
     if column in table.primary_keys:
-        raise SourceError(
-            f"{asked}: it belongs to the primary key, which must stay; exclude the table instead"
-        )
+        raise SourceError(f"{asked}: it belongs to the primary key, which must stay; exclude the table instead")
     if table.fts_table and table.fts_table not in work.exclude:
         raise SourceError(f"{asked}: the table is indexed by {table.fts_table!r}; exclude {table.fts_table} as well")
     for index in table.indexes:
