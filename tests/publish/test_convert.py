@@ -25,7 +25,8 @@ def converted(folder: Path, name: str, content: str | bytes) -> tuple[dict[str, 
     made = convert(file, kind, folder / "made.db", Silent())
     with closing(apsw.Connection(str(made))) as connection:
         listed = connection.execute("select name, type from pragma_table_info(?)", (file.stem,)).fetchall()
-        return {str(name): str(kind) for name, kind in listed}, connection.execute(f'select * from "{file.stem}"').fetchall()
+        rows = connection.execute(f'select * from "{file.stem}"').fetchall()
+        return {str(name): str(kind) for name, kind in listed}, rows
 
 
 def test_numbers_are_numbers_and_codes_stay_text(tmp_path: Path) -> None:
