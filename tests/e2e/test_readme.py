@@ -21,7 +21,7 @@ AIRPORTS = CHECKOUT / "examples" / "airports"
 CHANGES = (
     (r"http://127\.0\.0\.1:\d+/?", "URL"),
     (r"\b\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "TIME"),
-    (r"\b[0-9a-f]{8}-[0-9a-f]{4}\b", "REVISION"),
+    (r"\b\d{8}-\d{6}-[0-9a-f]{8}\b", "REVISION"),
     (r"\bbundle [0-9a-f]{12}\b", "bundle DIGEST"),
 )
 """What differs from run to run."""
