@@ -12,6 +12,7 @@ from baked_core.manifest import FILE_NAME
 KEEPER: Final = "BAKED_KEEPER"
 """The environment name of the file number that leads to a keeper."""
 BUNDLE: Final = "BAKED_BUNDLE"
+HIGHEST: Final = 65535
 TOKEN: Final = "BAKED_VERIFY_TOKEN"  # noqa: S105 - the name of it
 
 
@@ -53,11 +54,11 @@ def listen(host: str, port: str) -> socket.socket:
     """Return a socket that listens at ``host`` and ``port``; raise CoreError naming what cannot be had."""
     from baked_core.server import BACKLOG  # noqa: PLC0415
 
+    if not port.isdecimal() or int(port) > HIGHEST:
+        raise CoreError(f"PORT is {port!r}: a number up to {HIGHEST} is needed")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except ValueError as exc:
-        raise CoreError(f"PORT is {port!r}: a number is needed") from exc
     except OSError as exc:
         raise CoreError(f"{host}:{port} cannot be listened on ({exc.strerror}): set HOST and PORT") from exc
 

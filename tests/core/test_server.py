@@ -115,7 +115,8 @@ def patiently(port: int, path: str) -> bytes:
     ("env", "message"),
     [
         ({"BAKED_BUNDLE": "/nowhere"}, "'/nowhere/manifest.json' cannot be read"),
-        ({"PORT": "web"}, "PORT is 'web'"),
+        ({"PORT": "web"}, "PORT is 'web': a number up to 65535 is needed"),
+        ({"PORT": "70000"}, "PORT is '70000': a number up to 65535 is needed"),
         ({"HOST": "192.0.2.1"}, "192.0.2.1:8001 cannot be listened on"),
     ],
 )

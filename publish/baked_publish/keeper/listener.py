@@ -12,6 +12,7 @@ BACKLOG: Final = 4096
 FIRST: Final = 20000
 """Ports from here on are below those that systems give to outgoing connections, so they stay free over a restart."""
 NUMBER: Final = 10000
+HIGHEST: Final = 65535
 
 
 def listen(address: Address, name: str) -> socket.socket:
@@ -43,11 +44,11 @@ def private(port: int | None) -> socket.socket:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= HIGHEST:
+        raise TargetError(f"{host}:{port} cannot be listened on: a port is a number up to {HIGHEST}")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server((address[0], port), family=family, backlog=BACKLOG)
-    except OverflowError as exc:
-        raise TargetError(f"{host}:{port} cannot be listened on: a port is a number up to 65535") from exc
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
             raise PortInUse(
