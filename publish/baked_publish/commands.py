@@ -1,7 +1,7 @@
 """Commands: what each word of the program does, once its flags are parsed; with ``cli`` all that talks to a person."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -106,7 +106,9 @@ def default_name(files: Sequence[Path]) -> str:
 
 
 @contextmanager
-def connected(target: type[Publisher], name: str, report: Report, values: dict[str, Any]) -> Iterator[Publisher]:
+def connected(
+    target: type[Publisher], name: str, report: Report, values: dict[str, Any]
+) -> Generator[Publisher, None, None]:
     """Make the Publisher of ``target`` with its options and a network."""
     import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from baked_core.manifest import Database
 from baked_core.settings import SETTINGS, Setting
 from baked_publish.errors import ConfigError
+from baked_publish.shapes import is_list, is_object
 from baked_publish.suggest import nearest
 
 JSON = dict[str, Any]
@@ -81,7 +82,7 @@ def load(files: Sequence[Path], settings: Sequence[tuple[str, str]] = ()) -> Con
 def _merge(weak: JSON, strong: JSON) -> JSON:
     merged = dict(weak)
     for key, value in strong.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        both = is_object(value) and is_object(merged.get(key))
         merged[key] = _merge(merged[key], value) if both else value
     return merged
 
@@ -92,7 +93,7 @@ def _read(file: Path) -> JSON:
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"the metadata file {str(file)!r} cannot be read: {exc}") from exc
     value = _parse(file, text)
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise ConfigError(f"{str(file)!r} holds {type(value).__name__}, not keys and values: see docs/metadata.md")
     return value
 
@@ -103,7 +104,7 @@ def _parse(file: Path, text: str) -> Any:
     class Loader(yaml.SafeLoader):
         """YAML whose dates stay text and whose keys stand once."""
 
-    def mapping(loader: Loader, node: yaml.MappingNode) -> JSON:
+    def mapping(loader: Any, node: yaml.MappingNode) -> JSON:
         seen: JSON = {}
         for key_node, value_node in node.value:
             key = str(loader.construct_object(key_node, deep=True))
@@ -133,11 +134,11 @@ def _switch(value: Any) -> bool:
 
 
 def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return is_list(value) and all(isinstance(each, str) for each in value)
 
 
 def _named_texts(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(each, str | int | float) for each in value.values())
+    return is_object(value) and all(isinstance(each, str | int | float) for each in value.values())
 
 
 def _anything(_value: Any) -> bool:
@@ -145,7 +146,7 @@ def _anything(_value: Any) -> bool:
 
 
 def _list(value: Any) -> bool:
-    return isinstance(value, list)
+    return is_list(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +226,12 @@ def _check(value: JSON, level: Level, file: Path, path: tuple[str, ...]) -> None
 
 
 def _check_below(value: Any, level: Level, file: Path, path: tuple[str, ...]) -> None:
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise ConfigError(f"{str(file)!r}: {'.'.join(path)!r} must hold one {level.what} by name, not {value!r}")
     for name, each in value.items():
         if level is QUERY and isinstance(each, str):  # Datasette's shorthand: the SQL alone
             continue
-        if not isinstance(each, dict):
+        if not is_object(each):
             raise ConfigError(f"{str(file)!r}: {'.'.join((*path, name))!r} must hold keys and values, not {each!r}")
         _check(each, level, file, (*path, name))
 

@@ -17,6 +17,7 @@ import orjson
 
 from baked_publish.errors import SourceError, StorageError
 from baked_publish.report import Report
+from baked_publish.shapes import is_list, is_object
 
 BATCH: Final = 1000
 SAMPLE: Final = 1 << 16
@@ -80,7 +81,7 @@ def _csv_rows(file: Path, kind: Kind) -> Iterator[dict[str, str]]:
     csv.field_size_limit(LONGEST_CELL)
     with file.open(encoding="utf-8-sig", newline="") as opened:
         lines = csv.reader(opened, dialect=_dialect(opened, kind), strict=True)
-        header = next(lines, [])
+        header = next(lines, list[str]())
         _check_header(file, header)
         for cells in lines:
             if len(cells) != len(header):
@@ -162,17 +163,17 @@ def _json_rows(file: Path, kind: Kind) -> Iterator[dict[str, Any]]:
                     yield _object(file, orjson.loads(line), f"line {number}")
         return
     value = orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    if isinstance(value, dict):
-        lists = [each for each in value.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
+    if is_object(value):
+        lists = [each for each in value.values() if is_list(each) and each and is_object(each[0])]
         value = lists[0] if len(lists) == 1 else [value]
-    if not isinstance(value, list) or not value:
+    if not is_list(value) or not value:
         raise SourceError(f"{str(file)!r} holds no list of objects: one object a row is wanted")
     for number, each in enumerate(value, 1):
         yield _object(file, each, f"row {number}")
 
 
 def _object(file: Path, value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise SourceError(f"{str(file)!r} {where} is {type(value).__name__}, not an object: one object a row is wanted")
     return value
 
@@ -182,7 +183,8 @@ def _json_types(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
     kinds: dict[str, set[type]] = {}
     for row in rows:
         for name, value in row.items():
-            kinds.setdefault(name, set()).add(type(value))
+            kind: type = value.__class__
+            kinds.setdefault(name, set()).add(kind)
     return {name: _json_type(seen - {type(None)}) for name, seen in kinds.items()}
 
 

@@ -9,7 +9,7 @@ from baked_publish.deployment import Change
 
 def compare(live: Manifest | None, baked: Manifest) -> tuple[Change, ...]:
     """List databases, tables, metadata and settings that differ; all of ``baked`` where nothing is live."""
-    old = live.databases if live else {}
+    old: Mapping[str, Database] = live.databases if live else {}
     return (
         *_databases(old, baked.databases),
         *_values("setting", live.settings if live else {}, baked.settings),
