@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -82,7 +82,7 @@ def _transform(
 ) -> Mapping[str, Snapshot]:
     if not options.changes:
         return held
-    databases = {source.name: _describe(source, held[source.name], "", frozenset(), Silent()) for source in sources}
+    databases = {source.name: _describe(source, held[source.name], frozenset(), Silent()) for source in sources}
     work = share_out(options, databases)
     return {
         source.name: transformed(
@@ -95,14 +95,15 @@ def _transform(
 def _freeze(
     sources: Sequence[Source], held: Mapping[str, Snapshot], config: Config, report: Report
 ) -> Iterator[Frozen]:
-    """Hash, check and describe each file; SQLite checks in a thread beside the hash."""
-    with ThreadPoolExecutor(1) as pool:
+    """Hash, check and describe each file, the three side by side: hashlib and SQLite let each other run."""
+    with ThreadPoolExecutor(2) as pool:
         for source in sources:
             frozen = held[source.name]
-            checked = pool.submit(_check, source, frozen)
+            checking = pool.submit(_check, source, frozen)
+            describing = pool.submit(_describe, source, frozen, config.hidden(source.name), report)
             digest, size = _hash(frozen.path, f"hashing {source.name}", report)
-            checked.result()
-            database = _describe(source, frozen, digest, config.hidden(source.name), report)
+            checking.result()  # first: of a corrupt file it says the most
+            database = replace(describing.result(), sha256=digest)
             _tell(database, report)
             frozen.require_unmoved()
             yield Frozen(database, BundleFile(database.file, frozen.path, size, digest))
@@ -127,13 +128,11 @@ def _open(frozen: Snapshot) -> apsw.Connection:
     return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
-def _describe(source: Source, frozen: Snapshot, digest: str, hidden: frozenset[str], report: Report) -> Database:
+def _describe(source: Source, frozen: Snapshot, hidden: frozenset[str], report: Report) -> Database:
     file, size = f"databases/{tilde_encode(source.name)}.db", frozen.path.stat().st_size
     try:
         with closing(_open(frozen)) as connection:
-            return describe(
-                connection, name=source.name, file=file, size=size, sha256=digest, hidden=hidden, report=report
-            )
+            return describe(connection, name=source.name, file=file, size=size, sha256="", hidden=hidden, report=report)
     except (apsw.CorruptError, apsw.NotADBError) as exc:
         raise SourceError(f"{str(source.origin)!r} is corrupt: {exc}; restore it from a backup") from exc
 
