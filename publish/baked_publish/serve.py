@@ -227,7 +227,7 @@ def _url(serving: Serving, bound: socket.socket) -> str:
     if serving.uds is not None:
         return f"http+unix://{serving.uds}"
     host, port = bound.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def stamp_of(paths: Sequence[Path]) -> tuple[object, ...]:

@@ -30,7 +30,7 @@ def serving(*args: object) -> Iterator[str]:
 
 
 def rows(url: str, path: str = "/data/items.json") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = httpx.get(url.rstrip("/") + path, timeout=LIMIT).json()["rows"]
+    found: list[dict[str, Any]] = httpx.get(url + path, timeout=LIMIT).json()["rows"]
     return found
 
 
@@ -46,7 +46,7 @@ def test_what_is_served_follows_the_file(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert rows(url)[0]["version"] == 2
-        assert httpx.get(f"{url}data/another.json").status_code == 200
+        assert httpx.get(f"{url}/data/another.json").status_code == 200
 
 
 def test_metadata_settings_static_and_templates_are_seen(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_metadata_settings_static_and_templates_are_seen(tmp_path: Path) -> None
     data = make_database(tmp_path / "data.db", 1)
     with serving(data, "-p", 0, "-m", metadata, "-s", "default_page_size", 3, "--static", f"photos:{static}") as url:
         assert "All that we know" in httpx.get(url).text
-        assert httpx.get(f"{url}photos/a.txt").text == "hello"
+        assert httpx.get(f"{url}/photos/a.txt").text == "hello"
         assert len(rows(url)) == 3
     with serving(data, "-p", 0, "--template-dir", templates) as url:
         assert "<h1>Mine</h1>" in httpx.get(url).text
@@ -84,19 +84,19 @@ def test_a_file_that_breaks_leaves_what_was_served(tmp_path: Path) -> None:
         partial.write_bytes(b"this is no database")
         partial.replace(data)
         time.sleep(1.5)
-        assert httpx.get(f"{url}-/healthz").status_code == 200
+        assert httpx.get(f"{url}/-/healthz").status_code == 200
         assert "items" in httpx.get(url).text
 
 
 def test_immutable_files_and_cors(tmp_path: Path) -> None:
     data = make_database(tmp_path / "data.db", 1)
     with serving("-i", data, "-p", 0, "--cors") as url:
-        answer = httpx.get(f"{url}data/items.json")
+        answer = httpx.get(f"{url}/data/items.json")
         assert answer.headers["access-control-allow-origin"] == "*"
-        assert httpx.get(f"{url}-/databases.json").json()["databases"][0]["is_mutable"] is False
+        assert httpx.get(f"{url}/-/databases.json").json()["databases"][0]["is_mutable"] is False
     with serving(data, "-p", 0) as url:
-        assert "access-control-allow-origin" not in httpx.get(f"{url}data/items.json").headers
-        assert httpx.get(f"{url}-/databases.json").json()["databases"][0]["is_mutable"] is True
+        assert "access-control-allow-origin" not in httpx.get(f"{url}/data/items.json").headers
+        assert httpx.get(f"{url}/-/databases.json").json()["databases"][0]["is_mutable"] is True
 
 
 def test_a_unix_socket(tmp_path: Path) -> None:
@@ -150,9 +150,9 @@ def test_crossdb_joins_across_databases(tmp_path: Path) -> None:
     files = [make_database(tmp_path / f"{name}.db", number) for number, name in enumerate(("one", "two"))]
     sql = "select one.state.version as a, two.state.version as b from one.state join two.state using (id)"
     with serving(*files, "-p", 0, "--crossdb") as url:
-        answer = httpx.get(f"{url}_memory/-/query.json", params={"sql": sql})
+        answer = httpx.get(f"{url}/_memory/-/query.json", params={"sql": sql})
         assert answer.json()["rows"] == [{"a": 0, "b": 1}]
         for hostile in ("attach 'x.db' as x", "create table one.t(x)", "create table t(x)", "detach one"):
-            assert httpx.get(f"{url}_memory/-/query.json", params={"sql": hostile}).status_code == 400
+            assert httpx.get(f"{url}/_memory/-/query.json", params={"sql": hostile}).status_code == 400
     with serving(*files, "-p", 0) as url:
-        assert httpx.get(f"{url}_memory/-/query.json", params={"sql": sql}).status_code == 404
+        assert httpx.get(f"{url}/_memory/-/query.json", params={"sql": sql}).status_code == 404
