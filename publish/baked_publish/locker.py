@@ -10,8 +10,24 @@ or the name and text of the error.
 
 import os
 import sys
+import time
+from collections.abc import Callable
 
 import apsw
+
+PAUSE = 0.001
+"""Seconds between two tries: SQLite's own waits of 100 ms miss the gaps of a writer that hardly rests."""
+
+
+def patient(wait: float) -> Callable[[int], bool]:
+    """Return a busy handler that tries again every millisecond, for ``wait`` seconds."""
+    deadline = time.monotonic() + wait
+
+    def again(_tries: int) -> bool:
+        time.sleep(PAUSE)
+        return time.monotonic() < deadline
+
+    return again
 
 
 def hold(uri: str, path: str, wait: float) -> None:
@@ -20,7 +36,7 @@ def hold(uri: str, path: str, wait: float) -> None:
     inode = os.stat(path).st_ino  # noqa: PTH116 - a few milliseconds of pathlib less
     try:
         connection = apsw.Connection(uri, flags=flags)
-        connection.set_busy_timeout(int(wait * 1000))
+        connection.set_busy_handler(patient(wait))
         connection.execute("begin")
         connection.execute("select count(*) from sqlite_schema").fetchall()  # the lock is taken by the first read
     except apsw.Error as exc:

@@ -27,6 +27,7 @@ from typing import Final
 import apsw
 
 from baked_publish.errors import SourceError, StorageError
+from baked_publish.locker import patient
 from baked_publish.report import Report
 from baked_publish.sqlite_uri import file_uri
 
@@ -217,7 +218,7 @@ def _back_up(source: Path, made: Path, wait: float, report: Report) -> None:
     flags = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_READONLY
     try:
         with closing(apsw.Connection(file_uri(source), flags=flags)) as origin:
-            origin.set_busy_timeout(int(wait * 1000))
+            origin.set_busy_handler(patient(wait))
             origin.execute("begin")
             origin.execute("select count(*) from sqlite_schema").fetchall()
             with storing(made), closing(apsw.Connection(str(made))) as target:
