@@ -4,12 +4,15 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import killed
 import pytest
+from killed import STEPS
 from line import LIMIT, PROGRAM, Client, make_database, program, result
 
 
@@ -55,6 +58,23 @@ def test_a_visitor_sees_no_failure_and_no_mixed_state(here: Path, keep_alive: bo
     assert program("unpublish", "local", "data", "--yes").returncode == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
+
+
+def test_a_publish_killed_at_any_step_is_noticed_by_no_visitor(here: Path) -> None:
+    """Kill a publish at each step in turn, let a second run heal, and watch from outside all the while."""
+    data = here / "data.db"
+    target = "baked_publish.targets.local:LocalPublisher"
+    with Client(published(make_database(data, 1))) as visitor:
+        visitor.wait_for(1)
+        for version, (step, when) in enumerate(STEPS, 2):
+            words = [sys.executable, killed.__file__, target, "data", str(make_database(data, version)), step, when]
+            done = subprocess.run(words, capture_output=True, timeout=LIMIT, check=False)
+            assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+            assert result("local", data)["action"] in {"published", "unchanged"}
+            visitor.wait_for(version)
+            assert not result("status", "local", "data")["previews"]
+    assert not visitor.failures
+    assert visitor.changes == list(range(1, len(STEPS) + 2))
 
 
 def test_two_publishes_at_once_leave_one_of_the_two(here: Path) -> None:

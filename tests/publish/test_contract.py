@@ -15,6 +15,7 @@ import baked_folder
 import httpx
 import pytest
 from baked_folder import FolderOptions, FolderPublisher
+from killed import STEPS
 from line import LIMIT, make_database
 
 from baked_publish import pipeline
@@ -261,12 +262,6 @@ def test_an_interrupt_while_verifying_discards_the_candidate(bench: Bench, monke
         bench.publish(2)
     assert bench.publisher().live() == before
     assert not bench.publisher().candidates()
-
-
-STEPS = [
-    *[(step, when) for step in ("pack", "plan", "live", "stage", "promote", "prune") for when in ("before", "after")],
-    ("write", "before"),
-]
 
 
 @pytest.mark.parametrize(("step", "when"), STEPS, ids=[f"{when}-{step}" for step, when in STEPS])

@@ -19,6 +19,12 @@ from baked_publish.builders import directory
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.report import Silent
 
+STEPS = (
+    *((step, when) for step in ("pack", "plan", "live", "stage", "promote", "prune") for when in ("before", "after")),
+    ("write", "before"),
+)
+"""Where a publish may be killed."""
+
 
 def die(*_: Any, **__: Any) -> None:
     """End this process as a power cut would."""
