@@ -12,8 +12,6 @@ class Recipe:
 
     kind: str
     """The Artifact's kind, and so the Builder's name: ``directory``."""
-    platform: str = ""
-    """``linux/amd64`` and the like; empty where the Artifact runs on this machine."""
 
 
 class Artifact(Protocol):

@@ -1,0 +1,1 @@
+"""What an Image is made of: base, wheels, layers, configuration; and the files that hold one."""
