@@ -8,10 +8,11 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -110,15 +111,19 @@ class FolderPublisher(BasePublisher):
         self._write(candidate.revision, replace(self._record(candidate.revision), kept=True))
         return replace(candidate, kept=True)
 
-    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
-        """Read a file, or the part of it that a Range header asks for."""
-        first, _, last = headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002
+        """Read a file."""
         try:
-            with (self.root / at.revision / path.lstrip("/")).open("rb") as file:
-                file.seek(int(first))
-                return file.read(int(last) - int(first) + 1 if last else -1)
+            return (self.root / at.revision / path.lstrip("/")).read_bytes()
         except OSError as exc:
             raise TargetError(f"{self.root / at.revision!s}{path} cannot be read: {exc.strerror}") from exc
+
+    def stored(self, at: Candidate | Deployment) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Read every file back."""
+        folder = self.root / at.revision
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            with path.open("rb") as file:
+                yield path.relative_to(folder).as_posix(), iter(partial(file.read, 1 << 20), b"")
 
     def promote(self, candidate: Candidate, percent: int = 100) -> Deployment:
         """Point the link ``current`` at the candidate's folder."""
@@ -167,9 +172,9 @@ class FolderPublisher(BasePublisher):
         return Record(**json.loads(self._file(revision).read_text()))
 
     def _write(self, revision: str, record: Record) -> None:
-        partial = self.root / f"{revision}.partial"
-        partial.write_text(json.dumps(asdict(record)))
-        partial.replace(self._file(revision))
+        half = self.root / f"{revision}.partial"
+        half.write_text(json.dumps(asdict(record)))
+        half.replace(self._file(revision))
 
     def _remove(self, revision: str) -> None:
         shutil.rmtree(self.root / revision, ignore_errors=True)

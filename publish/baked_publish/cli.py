@@ -130,12 +130,22 @@ def revision_argument() -> click.Argument:
 
 def publish_command(target: type[Publisher]) -> click.Command:
     """Make the command that publishes to ``target``."""
-    common = [*flags(Naming, "Publish"), *flags(Wish, "Publish"), *flags(Consent, "Publish")]
+    common = [*naming(target), *flags(Wish, "Publish"), *flags(Consent, "Publish")]
     own = flags(target.options, f"Target {target.target}", target=target.target)
     about = f"Publish FILES to {target.target}. {(target.__doc__ or '').strip()}"
     return command(
         target.target, partial(commands.publish, target), [files_argument(), *common, *own, *inputs()], about
     )
+
+
+def naming(target: type[Publisher]) -> list[click.Parameter]:
+    """Return how the name on ``target`` is said: by a flag, or as the argument after FILES."""
+    if not target.called.startswith("--"):
+        return [click.Argument(["name"], metavar=target.called)]
+    flag = flags(Naming, "Publish")[0]
+    if target.called not in flag.opts:
+        flag.opts.append(target.called)
+    return [flag]
 
 
 def inputs() -> list[click.Parameter]:
@@ -148,7 +158,8 @@ def verb(name: str, run: Callable[..., None], about: str, *params: click.Paramet
 
     def make(target: type[Publisher]) -> click.Command:
         where = flags(target.options, target=target.target, only_locating=True)
-        own = [click.Argument(["name"]), *params, *where]
+        metavar = None if target.called.startswith("--") else target.called
+        own = [click.Argument(["name"], metavar=metavar), *params, *where]
         return command(target.target, partial(on_target, run, target), own, about)
 
     return Targets(name, make=make, help=about)

@@ -43,6 +43,8 @@ class Publisher(Protocol):
     target: ClassVar[str]
     options: ClassVar[type]
     can: ClassVar[frozenset[Can]]
+    called: ClassVar[str]
+    """How its name is said: by a flag, as ``--name`` or ``--app``, or as an argument, as ``HOST/REPO:TAG``."""
     name: str
     given: Any
     """The options it was made with, an instance of ``options``."""
@@ -84,7 +86,14 @@ class Publisher(Protocol):
     def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
         """GET ``path`` from a deployment with the publisher's credentials; raise TargetError unless 200 or 206.
 
-        A target without SERVE returns the stored file of that path, or the part that a Range header asks for.
+        A target without SERVE returns the stored file of that path.
+        """
+        ...
+
+    def stored(self, at: Candidate | Deployment) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Read back what a target without SERVE stores: each file's path in the Bundle and its bytes, in blocks.
+
+        Files come one after the other in any order; the blocks of one are taken before the next is asked for.
         """
         ...
 
@@ -123,6 +132,7 @@ class BasePublisher:
     target: ClassVar[str] = ""
     options: ClassVar[type] = NoOptions
     can: ClassVar[frozenset[Can]] = frozenset()
+    called: ClassVar[str] = "--name"
 
     def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None:
         self.given = options
@@ -161,6 +171,10 @@ class BasePublisher:
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
             raise TargetError(f"{at.url}{path} answered {response.status_code}")
         return response.content
+
+    def stored(self, at: Candidate | Deployment) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Refuse: a target that serves is asked over HTTP."""
+        raise TargetError(f"{self.target} cannot read back what it stores as {at.revision!r}")
 
     def keep(self, candidate: Candidate) -> Candidate:
         """Refuse: this target holds no candidates."""

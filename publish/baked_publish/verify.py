@@ -15,10 +15,8 @@ from baked_core.urls import tilde_encode
 from baked_publish.deployment import Candidate, Deployment
 from baked_publish.errors import VerifyError
 from baked_publish.publisher import Can, Publisher
-from baked_publish.report import Report
+from baked_publish.report import Advance, Report
 
-PART: Final = 16 << 20
-"""Bytes asked for at a time from a target without a server."""
 SHOWN: Final = 5
 """Differences named in an error; the rest is counted."""
 
@@ -122,15 +120,20 @@ def _verify_files(publisher: Publisher, at: Candidate | Deployment, report: Repo
     manifest = Manifest.from_json(raw)
     expected = {path: (file.size, file.sha256) for path, file in manifest.files.items()}
     expected |= {database.file: (database.size, database.sha256) for database in manifest.databases.values()}
-    wrong = [path for path, (size, digest) in expected.items() if _stored_digest(publisher, at, path, size) != digest]
-    _require(at, [f"file {path!r} has other bytes" for path in wrong])
+    found: dict[str, tuple[int, str]] = {}
+    with report.progress("reading back", sum(size for size, _ in expected.values())) as advance:
+        for path, blocks in publisher.stored(at):
+            found[path] = _hashed(blocks, advance)
+    wrong = [f"file {path!r} has other bytes" for path in sorted(expected) if found.get(path) != expected[path]]
+    _require(at, wrong)
     report.info(f"{len(expected)} files read back and hashed: all as baked")
     return manifest
 
 
-def _stored_digest(publisher: Publisher, at: Candidate | Deployment, path: str, size: int) -> str:
-    seen = sha256()
-    for start in range(0, max(size, 1), PART):
-        headers = {} if size <= PART else {"Range": f"bytes={start}-{min(start + PART, size) - 1}"}
-        seen.update(publisher.fetch(at, "/" + path, headers))
-    return seen.hexdigest()
+def _hashed(blocks: Iterator[bytes], advance: Advance) -> tuple[int, str]:
+    size, seen = 0, sha256()
+    for block in blocks:
+        size += len(block)
+        seen.update(block)
+        advance(len(block))
+    return size, seen.hexdigest()

@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
+from baked_publish import cli
 from baked_publish.flags import collect, flags
 from baked_publish.options import NoOptions, deployed, option
+from baked_publish.publisher import BasePublisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,20 @@ def test_what_only_steers_a_publish_is_no_part_of_the_release() -> None:
     assert "folder" not in deployed(Options())
     assert deployed(Options())["memory"] == 512
     assert deployed(NoOptions()) == {}
+
+
+def test_a_target_may_call_its_name_otherwise() -> None:
+    class App(BasePublisher):
+        target = "app"
+        called = "--app"
+
+    class Tag(BasePublisher):
+        target = "tag"
+        called = "HOST/REPO:TAG"
+
+    app, tag = cli.publish_command(App), cli.publish_command(Tag)
+    assert app.make_context("app", ["a.db", "--app", "one"]).params["name"] == "one"
+    assert app.make_context("app", ["a.db", "--name", "one"]).params["name"] == "one"
+    made = tag.make_context("tag", ["a.db", "b.db", "host/repo:tag"])
+    assert (made.params["name"], len(made.params["files"])) == ("host/repo:tag", 2)
+    assert "HOST/REPO:TAG" in tag.get_usage(made)
