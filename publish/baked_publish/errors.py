@@ -13,7 +13,8 @@
     ├── LockedError                 9  another publish of this name is under way
     ├── TargetError                10  the target refused or failed a step
     ├── NotFoundError              11  no such deployment
-    └── StorageError               12  disk full, read-only, or a state folder that cannot be used
+    ├── StorageError               12  disk full, read-only, or a state folder that cannot be used
+    └── DigestError                13  content that is not what its digest says
 """
 
 from typing import ClassVar
@@ -90,3 +91,9 @@ class StorageError(PublishError):
     """This machine's disk is full, read-only, or holds a state that cannot be used."""
 
     exit_code = 12
+
+
+class DigestError(PublishError):
+    """Content was damaged on a disk or on its way: it is not what its digest says."""
+
+    exit_code = 13
