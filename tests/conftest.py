@@ -5,6 +5,9 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = ("engine",)
+"""The fixtures that are shared: a Docker engine."""
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
