@@ -1,12 +1,20 @@
 """What holds for every test."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 pytest_plugins = ("engine",)
 """The fixtures that are shared: a Docker engine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's cache out of the tests; they share one, as publishes on one machine do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BAKED_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

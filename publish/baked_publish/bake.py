@@ -17,6 +17,7 @@ from baked_core.urls import tilde_encode
 from baked_publish.bundle import Bundle, BundleFile
 from baked_publish.config import Config
 from baked_publish.errors import SourceError
+from baked_publish.known import recall, remember, state_of
 from baked_publish.manifest import describe
 from baked_publish.report import Report, Silent
 from baked_publish.site import Site, app_files
@@ -95,18 +96,29 @@ def _transform(
 def _freeze(
     sources: Sequence[Source], held: Mapping[str, Snapshot], config: Config, report: Report
 ) -> Iterator[Frozen]:
-    """Hash, check and describe each file, the three side by side: hashlib and SQLite let each other run."""
-    with ThreadPoolExecutor(2) as pool:
-        for source in sources:
-            frozen = held[source.name]
-            checking = pool.submit(_check, source, frozen)
-            describing = pool.submit(_describe, source, frozen, config.hidden(source.name), report)
-            digest, size = _hash(frozen.path, f"hashing {source.name}", report)
-            checking.result()  # first: of a corrupt file it says the most
-            database = replace(describing.result(), sha256=digest)
-            _tell(database, report)
+    for source in sources:
+        frozen, hidden = held[source.name], config.hidden(source.name)
+        state = None if frozen.private else state_of(frozen.path, name=source.name, hidden=sorted(hidden))
+        database = recall(state)
+        if database is None:
+            database = _look(source, frozen, hidden, report)
             frozen.require_unmoved()
-            yield Frozen(database, BundleFile(database.file, frozen.path, size, digest))
+            remember(state, database, report)
+        else:
+            report.detail(f"{source.name}: not written to since it was baked last")
+            frozen.require_unmoved()
+        _tell(database, report)
+        yield Frozen(database, BundleFile(database.file, frozen.path, database.size, database.sha256))
+
+
+def _look(source: Source, frozen: Snapshot, hidden: frozenset[str], report: Report) -> Database:
+    """Hash, check and describe a file, the three side by side: hashlib and SQLite let each other run."""
+    with ThreadPoolExecutor(2) as pool:
+        checking = pool.submit(_check, source, frozen)
+        describing = pool.submit(_describe, source, frozen, hidden, report)
+        digest = _hash(frozen.path, f"hashing {source.name}", report)
+        checking.result()  # first: of a corrupt file it says the most
+        return replace(describing.result(), sha256=digest)
 
 
 def _check(source: Source, frozen: Snapshot) -> None:
@@ -143,14 +155,13 @@ def _tell(database: Database, report: Report) -> None:
     report.info(f"{database.name}: {len(shown)} tables, {rows:,} rows, {database.size:,} bytes")
 
 
-def _hash(path: Path, what: str, report: Report) -> tuple[str, int]:
-    seen, size = sha256(), 0
+def _hash(path: Path, what: str, report: Report) -> str:
+    seen = sha256()
     with path.open("rb") as opened, report.progress(what, path.stat().st_size) as advance:
         while block := opened.read(BLOCK):
             seen.update(block)
-            size += len(block)
             advance(len(block))
-    return seen.hexdigest(), size
+    return seen.hexdigest()
 
 
 def _bundle(frozen: Sequence[Frozen], site: Site, config: Config, report: Report) -> Bundle:
