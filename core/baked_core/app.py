@@ -51,7 +51,7 @@ def _serving(baked: Baked) -> Serving:
 def _joined(baked: Baked, settings: Settings) -> Opening:
     """Return how a database in memory is opened that joins the others, as many as SQLite can attach."""
     first = dict(list(baked.paths.items())[:ATTACHED])
-    largest = max((each.largest_value for each in baked.manifest.databases.values()), default=0)
+    largest = max((each.largest_row for each in baked.manifest.databases.values()), default=0)
     entry = manifest.Database(MEMORY, "", 0, 4096, "", largest)
     return Opening(entry, Path(), baked.immutable, settings, None, attached=first)
 

@@ -228,7 +228,7 @@ def _guard(sqlite: Sqlite, entry: manifest.Database) -> None:
                 sqlite.execute(f"select * from {quote(table.name)} limit 1").fetchall()  # noqa: S608 - quoted
     sqlite.execute("pragma temp_store = memory")
     limits = {
-        apsw.SQLITE_LIMIT_LENGTH: max(1_000_000, 2 * entry.largest_value),
+        apsw.SQLITE_LIMIT_LENGTH: max(1_000_000, 2 * entry.largest_row),
         apsw.SQLITE_LIMIT_SQL_LENGTH: 100_000,
         apsw.SQLITE_LIMIT_EXPR_DEPTH: 100,
         apsw.SQLITE_LIMIT_COMPOUND_SELECT: 50,

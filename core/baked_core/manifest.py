@@ -102,8 +102,8 @@ class Database:
     size: int
     page_size: int
     sha256: str
-    largest_value: int
-    """Bytes of the largest single value."""
+    largest_row: int
+    """Bytes of the largest row, index entry or inner cell, as SQLite stores it; no stored value is larger."""
     tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
     views: Mapping[str, View] = field(default_factory=dict[str, View])
 

@@ -53,7 +53,7 @@ def describe(
     seen = _Schema(connection, name, frozenset(hidden), report or Silent())
     tables = {each.name: seen.table(each) for each in seen.listed.values() if each.kind != "view"}
     views = {each.name: seen.view(each) for each in seen.listed.values() if each.kind == "view"}
-    return Database(name, file, size, seen.page_size, sha256, seen.largest, tables, views)
+    return Database(name, file, size, seen.page_size, sha256, seen.largest_row(), tables, views)
 
 
 def quoted(name: str) -> str:
@@ -66,7 +66,6 @@ class _Schema:
 
     def __init__(self, connection: apsw.Connection, name: str, hidden: frozenset[str], report: Report) -> None:
         self._connection, self._name, self._hidden, self._report = connection, name, hidden, report
-        self.largest = 0
         self.page_size: int = self._rows("pragma page_size")[0][0]
         self.listed = {each.name: each for each in self._list()}
         self._keys = {each: self._foreign_keys(each) for each in self.listed}
@@ -77,7 +76,7 @@ class _Schema:
         name, hidden = listed.name, listed.name in self._hidden or listed.kind == "shadow" or listed.module in FTS
         try:
             columns = self._columns(name)
-            count = self._count(name, columns)
+            count = self._count(name)
         except apsw.SQLError as exc:
             self._report.warning(f"table {self._name}.{name} cannot be read and is hidden: {exc}")
             columns, count, hidden = (), 0, True
@@ -124,12 +123,12 @@ class _Schema:
             if hidden != 1  # a virtual table's own, not data
         )
 
-    def _count(self, name: str, columns: tuple[Column, ...]) -> int:
-        """Count the rows, and keep the size of the largest value, in one pass."""
-        lengths = [f"max(octet_length({quoted(column.name)}))" for column in columns if not column.generated]
-        row = self._rows(f"select {', '.join(['count(*)', *lengths])} from {quoted(name)}")[0]  # noqa: S608 - quoted
-        self.largest = max(self.largest, *(length or 0 for length in row[1:]), 0)
-        return int(row[0])
+    def largest_row(self) -> int:
+        """Return the bytes of the largest row: from the headers of its cells, 8 times as fast as from its values."""
+        return int(self._rows("select max(mx_payload) from dbstat('main', 1)")[0][0] or 0)
+
+    def _count(self, name: str) -> int:
+        return int(self._rows(f"select count(*) from {quoted(name)}")[0][0])  # noqa: S608 - quoted
 
     def _indexes(self, name: str) -> tuple[Index, ...]:
         found = "select name, [unique], partial, origin from pragma_index_list(?, 'main') order by name"

@@ -128,9 +128,14 @@ def test_a_virtual_table_without_its_module_is_hidden_with_a_warning() -> None:
     assert "table db.places cannot be read and is hidden" in heard.warnings[0]
 
 
-def test_the_largest_value_is_measured_in_bytes() -> None:
-    database = described("create table t(a, b); insert into t values ('äöü', x'00112233445566778899'), (1.5, null)")
-    assert database.largest_value == 10
+@pytest.mark.parametrize("size", [1, 10, 5_000, 3_000_000])
+def test_no_stored_value_is_larger_than_the_largest_row(size: int) -> None:
+    database = described(f"create table t(a, b); insert into t values ('äöü', zeroblob({size})), (1.5, null)")
+    assert size <= database.largest_row <= size + 100
+
+
+def test_an_empty_database_has_no_largest_row_to_speak_of() -> None:
+    assert described("create table t(a)").largest_row < 100
 
 
 @pytest.mark.parametrize("name", ['a"b', "a'b", "a`b", "a[b]", "a b", "a\nb", "a%b", "a/b", "🛩", "select", "-", ";--"])
