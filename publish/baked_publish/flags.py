@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
@@ -82,5 +82,7 @@ def _item(hint: Any) -> dict[str, Any]:
 
 
 def _type(hint: Any) -> Any:
+    if get_origin(hint) is Literal:
+        return click.Choice(get_args(hint))
     plain = next((part for part in get_args(hint) if part is not type(None)), hint)
     return click.Path(path_type=Path) if plain is Path else plain

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from baked_publish import cli
@@ -20,6 +22,7 @@ class Options:
     labels: tuple[str, ...] = option((), "A label; repeatable.", flag="--label")
     setting: tuple[tuple[str, str], ...] = option((), "NAME VALUE.")
     folder: Path | None = option(None, "A folder.", release=False)
+    size: Literal["small", "large"] = option("small", "How large.")
 
 
 def parsed(*args: str, env: dict[str, str] | None = None) -> Options:
@@ -38,7 +41,13 @@ def test_defaults_hold_without_flags() -> None:
 
 def test_every_kind_of_flag_is_read() -> None:
     words = ["--memory", "1024", "-r", "eu", "--public", "--label", "a", "--label", "b", "--setting", "x", "1"]
-    assert parsed(*words, "--folder", "f") == Options(1024, "eu", True, ("a", "b"), (("x", "1"),), Path("f"))
+    wanted = Options(1024, "eu", True, ("a", "b"), (("x", "1"),), Path("f"), "large")
+    assert parsed(*words, "--folder", "f", "--size", "large") == wanted
+
+
+def test_one_of_few_words_is_required() -> None:
+    with pytest.raises(click.BadParameter, match=r"'huge' is not one of 'small', 'large'"):
+        click.Command("x", params=flags(Options)).main(["--size", "huge"], standalone_mode=False)
 
 
 def test_the_environment_is_weaker_than_a_flag() -> None:

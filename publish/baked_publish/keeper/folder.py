@@ -24,13 +24,13 @@ LONGEST: Final = 100
 TAIL: Final = 4096
 
 
-def home() -> Path:
-    """Return the folder of all that ``local`` remembers: BAKED_STATE_HOME, or the user's state folder.
+def home(target: str = "local") -> Path:
+    """Return the folder of all that ``target`` remembers: in BAKED_STATE_HOME, or in the user's state folder.
 
     Raises StorageError if the user has no home folder.
     """
     if given := os.environ.get("BAKED_STATE_HOME"):
-        return Path(given).absolute() / "local"
+        return Path(given).absolute() / target
     from platformdirs import user_state_path  # noqa: PLC0415 - most runs in containers are told
 
     try:
@@ -39,7 +39,7 @@ def home() -> Path:
         found = Path()
     if not found.is_absolute():  # as older versions of platformdirs tell it
         raise StorageError("this user has no home folder: set BAKED_STATE_HOME to a folder for what is published")
-    return found / "local"
+    return found / target
 
 
 @dataclass(frozen=True, slots=True)
