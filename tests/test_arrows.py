@@ -14,6 +14,7 @@ NEVER = {
     "baked_core": {"baked_publish"},
     "baked_publish.builders": {f"baked_publish.{name}" for name in STATIONS - {"builders", "registry"}},
     "baked_publish.targets": {f"baked_publish.{name}" for name in ("cli", "pipeline", "bake", "serve")},
+    "baked_publish.engine": {f"baked_publish.{name}" for name in (STATIONS - {"registry"}) | {"commands"}},
     "baked_publish.keeper": {f"baked_publish.{name}" for name in STATIONS | {"commands"}},
     "baked_publish.pipeline": {"baked_publish.cli", "baked_publish.targets", "baked_publish.vendors"},
     "baked_publish.bake": {f"baked_publish.{name}" for name in STATIONS - {"bake"}},

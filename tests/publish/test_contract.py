@@ -1,5 +1,6 @@
 """The contract: what every target must do, run against each one that we ship and against the sample plugin."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,19 +15,20 @@ import apsw
 import baked_folder
 import httpx
 import pytest
-from baked_folder import FolderOptions, FolderPublisher
+from baked_folder import FolderPublisher
 from killed import STEPS
 from line import LIMIT, make_database
+from tampered import Change, tampered
 
 from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
-from baked_publish.builders import directory
 from baked_publish.bundle import Bundle
 from baked_publish.errors import LockedError, NotFoundError, PlanRefused, VerifyError
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.pipeline import Outcome, Wish
 from baked_publish.publisher import Publisher
-from baked_publish.report import Report, Silent
+from baked_publish.report import Silent
+from baked_publish.targets.docker import DockerPublisher
 from baked_publish.targets.local import LocalPublisher
 from baked_publish.verify import read_manifest, verify
 
@@ -38,12 +40,12 @@ class Bench:
     """A target under test, with a folder of its own."""
 
     target: type[Publisher]
-    options: Any
+    options: Mapping[str, Any]
     folder: Path
     http: httpx.Client
 
     def publisher(self, name: str = "data") -> Publisher:
-        return self.target(self.options, name, self.http, Silent())
+        return self.target(self.target.options(**self.options), name, self.http, Silent())
 
     def database(self, version: int, **how: Any) -> Path:
         return make_database(self.folder / "data.db", version, **how)
@@ -65,15 +67,20 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     with httpx.Client(timeout=LIMIT) as http:
-        kinds: Mapping[str, tuple[type[Publisher], Any]] = {
-            "folder": (FolderPublisher, FolderOptions(tmp_path / "published")),
-            "local": (LocalPublisher, LocalPublisher.options()),
-        }
-        made = Bench(*kinds[request.param], tmp_path, http)
+        made = Bench(*kind(request), tmp_path, http)
         yield made
         for each in (made.publisher(), made.publisher("other")):
             if each.live() or each.candidates():
                 each.unpublish()
+
+
+def kind(request: pytest.FixtureRequest) -> tuple[type[Publisher], Mapping[str, Any]]:
+    """Return the target that a test runs against, and its options."""
+    if request.param == "docker":
+        return DockerPublisher, request.getfixturevalue("docker_options")
+    if request.param == "folder":
+        return FolderPublisher, {}
+    return LocalPublisher, {}
 
 
 def test_first_publish_is_verified_and_live(bench: Bench) -> None:
@@ -172,19 +179,26 @@ def test_rollback_without_history_is_refused(bench: Bench) -> None:
         pipeline.rollback(bench.publisher(), None, Wish(), Silent())
 
 
+def tampering(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
+    """Let every Artifact hold a changed database under a correct Manifest."""
+    build = pipeline.build
+    monkeypatch.setattr(pipeline, "build", lambda *about: tampered(build(*about), change))
+
+
+def swap(file: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b"item 7", b"item X"))
+
+
+def rob(file: Path) -> None:
+    with apsw.Connection(str(file)) as connection:
+        connection.execute("delete from items where id = 3")
+    connection.close()
+
+
 def test_a_database_swapped_under_a_correct_manifest_is_caught(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.publish(1)
     before = bench.publisher().live()
-
-    class Swapped(directory.Directory):
-        def write(self, folder: Path, report: Report, **how: Any) -> None:
-            super().write(folder, report, **how)
-            file = folder / "databases" / "data.db"
-            content = file.read_bytes().replace(b"item 7", b"item X")
-            file.unlink()
-            file.write_bytes(content)
-
-    monkeypatch.setattr(directory, "build", lambda bundle, _recipe, _report: Swapped(bundle))
+    tampering(monkeypatch, swap)
     with pytest.raises(VerifyError, match="data"):
         bench.publish(2)
     assert bench.publisher().live() == before
@@ -192,18 +206,7 @@ def test_a_database_swapped_under_a_correct_manifest_is_caught(bench: Bench, mon
 
 
 def test_rows_missing_under_a_correct_manifest_are_caught(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Robbed(directory.Directory):
-        def write(self, folder: Path, report: Report, **how: Any) -> None:
-            super().write(folder, report, **how)
-            file = folder / "databases" / "data.db"
-            content = file.read_bytes()
-            file.unlink()
-            file.write_bytes(content)
-            with apsw.Connection(str(file)) as connection:
-                connection.execute("delete from items where id = 3")
-            connection.close()
-
-    monkeypatch.setattr(directory, "build", lambda bundle, _recipe, _report: Robbed(bundle))
+    tampering(monkeypatch, rob)
     with pytest.raises(VerifyError, match="data"):
         bench.publish(1)
     assert bench.publisher().live() is None
@@ -269,8 +272,10 @@ def test_killed_at_any_step_what_was_live_stays_live_and_a_second_run_heals(benc
     bench.publish(1)
     before = bench.revision()
     target = f"{bench.target.__module__}:{bench.target.__name__}"
-    words = [sys.executable, str(KILLED), target, "data", str(bench.database(2)), step, when]
-    surroundings = {**os.environ, "PYTHONPATH": str(Path(baked_folder.__file__).parent)}
+    options = json.dumps(bench.options)
+    words = [sys.executable, str(KILLED), target, "data", str(bench.database(2)), step, when, options]
+    found = os.pathsep.join([str(Path(baked_folder.__file__).parent), os.environ.get("PYTHONPATH", "")])
+    surroundings = {**os.environ, "PYTHONPATH": found}
     done = subprocess.run(words, cwd=bench.folder, capture_output=True, timeout=LIMIT, check=False, env=surroundings)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     live = bench.publisher().live()

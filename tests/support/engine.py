@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import docker
 import pytest
@@ -136,6 +136,14 @@ def engine() -> Iterator[Daemon]:
         yield daemon
     finally:
         daemon.remove()
+
+
+@pytest.fixture
+def docker_options(engine: Daemon, base_image: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Give the options of the target ``docker`` on the engine of this test process, for this and child processes."""
+    monkeypatch.setenv("DOCKER_HOST", engine.url)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+    return {"base_image": base_image, "network": "host"}
 
 
 def inside(daemon: Daemon, container: str, *words: str) -> str:

@@ -1,12 +1,15 @@
-"""Publish in this process and kill it at one step: ``python killed.py TARGET NAME DATABASE STEP before|after``.
+"""Publish in this process and kill it at one step.
 
-TARGET is ``MODULE:CLASS``. The step is a method of the Publisher, or ``write``: in the middle of copying files.
+``python killed.py TARGET NAME DATABASE STEP before|after [OPTIONS]``: TARGET is ``MODULE:CLASS``, OPTIONS are JSON.
+The step is a method of the Publisher; ``write``: in the middle of copying files or loading an image; or what a Docker
+engine is asked in the middle of a promotion, as ``Engine.stop``.
 """
 
+import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,9 @@ import httpx
 from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.builders import directory
+from baked_publish.engine import loading
+from baked_publish.engine.engine import Engine
+from baked_publish.images.archive import archive_blocks
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.report import Silent
 
@@ -44,16 +50,46 @@ def deadly(step: Callable[..., Any], when: str) -> Callable[..., Any]:
     return run
 
 
-def main(target: str, name: str, database: str, step: str, when: str) -> None:
-    """Run the line with one deadly step."""
-    module, _, attribute = target.partition(":")
-    publisher: Any = getattr(import_module(module), attribute)
+def half(archive: Callable[..., Iterator[bytes]]) -> Callable[..., Iterator[bytes]]:
+    """Let the process die after the first blocks of an image."""
+
+    def blocks(*args: Any, **kwargs: Any) -> Iterator[bytes]:
+        for number, block in enumerate(archive(*args, **kwargs)):
+            yield block
+            if number > 1:
+                die()
+
+    return blocks
+
+
+def arm(publisher: Any, step: str, when: str) -> Any:
+    """Return a Publisher whose run dies at ``step``."""
     if step == "write":
         directory._write_synced = die
-    else:
-        publisher = type("Deadly", (publisher,), {step: deadly(getattr(publisher, step), when)})
+        setattr(loading, "archive_blocks", half(archive_blocks))  # noqa: B010 - it is imported there
+        return publisher
+    if step.startswith("Engine."):
+        return type("Deadly", (publisher,), {"promote": disarmed_until(publisher.promote, step, when)})
+    return type("Deadly", (publisher,), {step: deadly(getattr(publisher, step), when)})
+
+
+def disarmed_until(begin: Callable[..., Any], step: str, when: str) -> Callable[..., Any]:
+    """Make an action of the engine deadly as soon as ``begin`` is called."""
+    act = step.removeprefix("Engine.")
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        setattr(Engine, act, deadly(getattr(Engine, act), when))
+        return begin(*args, **kwargs)
+
+    return run
+
+
+def main(target: str, name: str, database: str, step: str, when: str, options: str = "{}") -> None:
+    """Run the line with one deadly step."""
+    module, _, attribute = target.partition(":")
+    publisher: Any = arm(getattr(import_module(module), attribute), step, when)
     with httpx.Client() as http:
-        one = publisher(publisher.options(), name, http, Silent())
+        one = publisher(publisher.options(**json.loads(options)), name, http, Silent())
         files = [Path(database)]
         bake = lambda: baking(files, Ingredients(), BakeOptions(), Silent())  # noqa: E731
         pipeline.publish(one, bake, pipeline.Wish(), Silent())
