@@ -5,8 +5,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-pytest_plugins = ("engine",)
-"""The fixtures that are shared: a Docker engine."""
+pytest_plugins = ("base_image", "engine")
+"""The fixtures that are shared: a base image, a Docker engine."""
 
 
 @pytest.fixture(scope="session", autouse=True)
