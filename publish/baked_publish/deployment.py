@@ -47,7 +47,8 @@ class Deployment:
 class Change:
     """One line of a plan."""
 
-    kind: Literal["create", "add", "change", "remove", "warn"]
+    kind: Literal["create", "add", "change", "remove", "warn", "overwrite"]
+    """``overwrite``: what somebody else put there would be lost, so that it is refused without --force."""
     what: str
     """``database airports``, ``table airports.airports``, ``setting max_returned_rows``, ``deployment``..."""
     before: str | None = None

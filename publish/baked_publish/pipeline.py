@@ -138,7 +138,7 @@ def release_of(publisher: Publisher, artifact: Artifact) -> str:
 def plan(
     publisher: Publisher, artifact: Artifact, live: Deployment | None, wish: Wish, report: Report
 ) -> tuple[Change, ...]:
-    """Tell what would change; raise PlanRefused when visitors would lose data and nobody forced it."""
+    """Tell what would change; raise PlanRefused when something live would be lost and nobody forced it."""
     report.step("plan")
     old = _live_manifest(publisher, live, report)
     changes = (*compare(old, artifact.bundle.manifest), *publisher.plan(artifact, live))
@@ -147,7 +147,8 @@ def plan(
         changes = (*changes, Change("warn", how))
     for change in changes:
         report.info(describe(change))
-    lost = losses(old, artifact.bundle.manifest, wish.max_row_loss)
+    lost = [describe(change) for change in changes if change.kind == "overwrite"]
+    lost += losses(old, artifact.bundle.manifest, wish.max_row_loss)
     if lost and not wish.force:
         raise PlanRefused(
             f"publishing would lose data that is live: {'; '.join(lost)}. Nothing was changed. "
