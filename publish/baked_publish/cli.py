@@ -14,10 +14,12 @@ from typing import Any, NoReturn
 import click
 import orjson
 
-from baked_publish import commands, errors, plugins, results
+from baked_publish import commands, errors, imaging, plugins, results
 from baked_publish.bake import BakeOptions
 from baked_publish.commands import Baking, Consent, Following, Naming, Speech, connected
 from baked_publish.flags import Command, collect, flags
+from baked_publish.images.options import ImageOptions, PlatformOptions
+from baked_publish.imaging import Imaging
 from baked_publish.ingredients import Ingredients
 from baked_publish.pipeline import Wish
 from baked_publish.publisher import Publisher
@@ -180,10 +182,13 @@ def make_program() -> Program:
     about = "Publish SQLite databases with a fast, safe, read-only server around them."
     program = Program("publish", make=publish_command, help=about, params=[version_option()])
     bake_params = [files_argument(), *flags(Baking), *inputs()]
+    image_params = [files_argument(required=False), *image_flags(), *inputs()]
     serve_params = [files_argument(required=False), *flags(Serving), *flags(Ingredients, SITE)]
     for each in (
         command("serve", commands.serve, serve_params, "Look at FILES here, exactly as they will look when published."),
         command("bake", commands.bake, bake_params, "Freeze FILES: databases and Manifest in a folder."),
+        command("image", imaging.image, image_params, "Build an image of FILES, without Docker; or look at one."),
+        cache_commands(),
         verb("status", commands.status, "Tell what is live as NAME, and whether it answers."),
         verb("history", commands.history, "List what is and was live as NAME, newest first."),
         verb("rollback", commands.rollback, "Bring back what was live before, or REVISION.", revision_argument()),
@@ -194,6 +199,20 @@ def make_program() -> Program:
     ):
         program.add_command(each)
     return program
+
+
+def image_flags() -> list[click.Parameter]:
+    """Return the flags of ``publish image``."""
+    built = [*flags(ImageOptions, "Image"), *flags(PlatformOptions, "Image")]
+    return [*flags(Imaging, "Output of the image"), *flags(Naming, "Output of the image"), *built]
+
+
+def cache_commands() -> click.Group:
+    """Make ``publish cache show|clear``."""
+    group = click.Group("cache", help="Look at the cache of image layers, or empty it.")
+    group.add_command(command("show", imaging.show_cache, [], "Tell where the cache is and what it holds."))
+    group.add_command(command("clear", imaging.clear_cache, [], "Remove all that the cache holds."))
+    return group
 
 
 def version_option() -> click.Option:

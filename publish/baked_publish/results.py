@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from baked_core.manifest import Database, Manifest
 from baked_publish.deployment import Candidate, Deployment
+from baked_publish.images.image import Image, PlatformImage
 from baked_publish.pipeline import Outcome
 from baked_publish.plugins import Plugin
 
@@ -54,6 +55,34 @@ def of_databases(manifest: Manifest) -> JSON:
 def _database(database: Database) -> JSON:
     tables = {table.name: table.count for table in database.tables.values() if not table.hidden}
     return {"size": database.size, "sha256": database.sha256, "tables": tables, "views": sorted(database.views)}
+
+
+def of_image(image: Image) -> JSON:
+    """Return an image's digests, and the layers of each platform."""
+    platforms = {str(one.platform): _platform(one) for one in image.platforms}
+    return {"digest": f"sha256:{image.digest}", "bundle": image.bundle.digest, "platforms": platforms}
+
+
+def _platform(one: PlatformImage) -> JSON:
+    layers = [
+        {
+            "about": layer.about,
+            "digest": layer.blob.descriptor.digest,
+            "size": layer.blob.descriptor.size,
+            "base": layer.base,
+        }
+        for layer in one.layers
+    ]
+    return {"digest": one.manifest.descriptor.digest, "layers": layers}
+
+
+def layers(image: Image) -> list[str]:
+    """Return lines that tell a person what an image is made of."""
+    lines: list[str] = []
+    for one in image.platforms:
+        lines.append(f"{one.platform}: {one.manifest.descriptor.digest}")
+        lines += [f"  {layer.blob.descriptor.size:>13,} bytes  {layer.about}" for layer in one.layers]
+    return lines
 
 
 def of_plugins(plugins: Iterable[Plugin]) -> list[Mapping[str, str]]:

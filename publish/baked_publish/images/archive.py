@@ -48,10 +48,13 @@ def write_archive(image: Image, file: Path, report: Report, name: str) -> None:
 def archive_blocks(
     image: Image, report: Report, name: str, *, without: Collection[str] = frozenset()
 ) -> Iterator[bytes]:
-    """Yield the archive; blobs whose digest is in ``without`` are left out, for who has them already."""
-    found = [blob for blob in contents(image) if blob.descriptor.digest not in without]
+    """Yield the archive; blobs whose digest is in ``without`` are left out, for who has them already.
+
+    Documents about the image are left out as well: skopeo refuses an archive of more than one manifest.
+    """
+    found = [blob for blob in contents([image.tree]) if blob.descriptor.digest not in without]
     tag = name.rpartition(":")[2] or TAG
-    small = {**entries(image, tag), "manifest.json": _docker_manifest(native(image), name)}
+    small = {**entries([image.tree], tag), "manifest.json": _docker_manifest(native(image), name)}
     with report.progress("writing", sum(blob.descriptor.size for blob in found)) as advance:
         for blob in found:
             yield from _entry(path_of(blob), blob, advance)

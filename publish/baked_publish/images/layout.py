@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,24 +18,19 @@ REF_NAME: Final = "org.opencontainers.image.ref.name"
 TAG: Final = "latest"
 
 
-def trees(image: Image) -> tuple[Tree, ...]:
-    """Return the image's own tree and those of the documents about it."""
-    return (image.tree, *image.attached)
-
-
-def contents(image: Image) -> Iterator[Blob]:
-    """Yield each blob and manifest of the image once, in an order that is always the same."""
+def contents(trees: Iterable[Tree]) -> Iterator[Blob]:
+    """Yield each blob and manifest once, in an order that is always the same."""
     seen: set[str] = set()
-    for tree in trees(image):
+    for tree in trees:
         for blob in (*tree.all_blobs(), *(each.manifest for each in tree.walk())):
             if blob.descriptor.digest not in seen:
                 seen.add(blob.descriptor.digest)
                 yield blob
 
 
-def entries(image: Image, tag: str) -> dict[str, bytes]:
-    """Return the two small files of a layout: ``oci-layout`` and ``index.json``, in which ``tag`` names the image."""
-    image_entry, *documents = [tree.manifest.descriptor.to_json() for tree in trees(image)]
+def entries(trees: Iterable[Tree], tag: str) -> dict[str, bytes]:
+    """Return the two small files of a layout, ``oci-layout`` and ``index.json``; ``tag`` names the first tree."""
+    image_entry, *documents = [tree.manifest.descriptor.to_json() for tree in trees]
     image_entry["annotations"] = {**image_entry.get("annotations", {}), REF_NAME: tag}
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [image_entry, *documents]}
     return {"oci-layout": MARK, "index.json": canonical(index)}
@@ -52,7 +47,8 @@ def write_layout(image: Image, folder: Path, report: Report, tag: str = TAG) -> 
     Raises StorageError if that cannot be done.
     """
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    found = list(contents(image))
+    trees = (image.tree, *image.attached)
+    found = list(contents(trees))
     try:
         (partial / "blobs" / "sha256").mkdir(parents=True)
         with report.progress("writing", sum(blob.descriptor.size for blob in found)) as advance:
@@ -61,7 +57,7 @@ def write_layout(image: Image, folder: Path, report: Report, tag: str = TAG) -> 
                     for block in blob.blocks():
                         out.write(block)
                         advance(len(block))
-        for name, data in entries(image, tag).items():
+        for name, data in entries(trees, tag).items():
             (partial / name).write_bytes(data)
         os.replace(partial, folder)  # noqa: PTH105 - Path.replace says nothing more
     except OSError as exc:

@@ -1,10 +1,17 @@
 """``publish.lock``: the base image and the packages that a project is built of, resolved once."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Self
+
+import orjson
+
+from baked_publish.errors import ConfigError, StorageError
 
 FILE_NAME: Final = "publish.lock"
+FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +22,51 @@ class Lock:
     """Digest (``sha256:...``) of each base image by the reference that was asked for."""
     packages: Mapping[str, str] = field(default_factory=dict[str, str])
     """Requirements with hashes, as pip reads them, by the words of ``--install`` they were resolved for."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the lock in ``folder``; an empty one if there is none. Raises ConfigError if it cannot be understood."""
+        path = folder / FILE_NAME
+        try:
+            raw: Any = orjson.loads(path.read_bytes())
+            if raw["format"] != FORMAT:
+                raise ConfigError(
+                    f"{str(path)!r} has format {raw['format']!r}, this version reads {FORMAT}: upgrade baked-data, or "
+                    "remove the file to look everything up anew"
+                )
+            packages = {words: "\n".join(lines) + "\n" for words, lines in raw["packages"].items()}
+            return cls(dict(raw["bases"]), packages)
+        except FileNotFoundError:
+            return cls()
+        except OSError as exc:
+            raise ConfigError(f"{str(path)!r} cannot be read: {exc.strerror}") from exc
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise ConfigError(
+                f"{str(path)!r} is damaged ({exc!r}): restore it, or remove it to look everything up anew"
+            ) from exc
+
+    def write(self, folder: Path) -> None:
+        """Write the lock into ``folder``, at once, and only if it says anything new."""
+        path, data = folder / FILE_NAME, self.to_json()
+        if (not self.bases and not self.packages) or (path.is_file() and path.read_bytes() == data):
+            return
+        partial = path.with_name(f".{FILE_NAME}.{os.getpid()}")
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        except OSError as exc:
+            raise StorageError(f"writing {str(path)!r} failed: {exc.strerror}") from exc
+
+    def to_json(self) -> bytes:
+        """Return it as JSON for people and for version control: sorted, a line a value."""
+        packages = {words: text.splitlines() for words, text in self.packages.items()}
+        value = {"format": FORMAT, "bases": self.bases, "packages": packages}
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    def with_base(self, asked: str, digest: str) -> Self:
+        """Return it with one base image more."""
+        return replace(self, bases={**self.bases, asked: digest})
+
+    def with_packages(self, words: str, requirements: str) -> Self:
+        """Return it with the packages of ``words`` resolved."""
+        return replace(self, packages={**self.packages, words: requirements})

@@ -1,0 +1,182 @@
+"""The Image builder: a Bundle, wheels and a base become layers, a configuration and a manifest; no Docker needed.
+
+Layers lie slowest-changing first: base, dependencies, the serving app, the site, a layer a database, the Manifest. So
+a night's new data changes the last ones only.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from baked_core.manifest import FILE_NAME, canonical
+from baked_publish.artifacts import Recipe
+from baked_publish.bundle import Bundle
+from baked_publish.images.base import BaseImage, base_image
+from baked_publish.images.bytecode import bytecode, interpreter
+from baked_publish.images.cache import LayerCache
+from baked_publish.images.config import BUNDLE, OCI, configuration, labels
+from baked_publish.images.image import Image, Layer, PlatformImage
+from baked_publish.images.layer import Draft, key_of, key_of_entries, make_layer
+from baked_publish.images.lock import Lock
+from baked_publish.images.recipe import ImageRecipe
+from baked_publish.images.sbom import attach, sbom
+from baked_publish.images.tarball import Entry
+from baked_publish.images.wheels import Requirements, install, require_platform, requirements
+from baked_publish.images.whence import wanted_base
+from baked_publish.registry.content import Blob, Tree
+from baked_publish.registry.descriptor import (
+    DOCKER_LAYER,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    INDEX,
+    LAYER,
+    MANIFEST,
+)
+from baked_publish.report import Report
+
+DIGEST: Final = "@sha256:"
+"""Of a reference that cannot lead elsewhere, so that no lock has to hold it."""
+WORKERS: Final = 4
+"""Layers made side by side; each compresses on as many threads as there are cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is known of one platform before its layers are made."""
+
+    base: BaseImage
+    requirements: Requirements
+
+    @property
+    def layer_type(self) -> str:
+        """The media type of our layers: as the base's, for some registries refuse a mixture."""
+        return DOCKER_LAYER if self.base.manifest_type == DOCKER_MANIFEST else LAYER
+
+
+def build(bundle: Bundle, recipe: Recipe, report: Report) -> Image:
+    """Build the Image of ``bundle`` for each platform of the recipe.
+
+    Raises ConfigError for a base or package that does not fit, SourceError if a file changed since the bake,
+    StorageError if the cache's disk is full.
+    """
+    if not isinstance(recipe, ImageRecipe):
+        raise TypeError(recipe)
+    cache = LayerCache()
+    lock = Lock() if recipe.options.upgrade else Lock.read(Path())
+    made, lock = resolve(recipe, lock, report)
+    said = labels(bundle.manifest, bundle.digest, recipe.options.label)
+    layers = pack([list(drafts(bundle, one, report)) for one in made], [one.layer_type for one in made], cache, report)
+    images = tuple(assemble(one, (*one.base.layers, *own), said) for one, own in zip(made, layers, strict=True))
+    tree = images[0].tree if len(images) == 1 else index(images, said)
+    document = sbom(
+        bundle.manifest, bundle.digest, made[0].requirements.distributions(), made[0].base.name, made[0].base.digest
+    )
+    return Image(bundle, images, tree, (attach(tree.manifest.descriptor, document),), lock)
+
+
+def resolve(recipe: ImageRecipe, lock: Lock, report: Report) -> tuple[list[Made], Lock]:
+    """Find the base and the packages of each platform, before anything is made."""
+    options, made = recipe.options, list[Made]()
+    for platform in recipe.platforms:
+        require_platform(platform)
+    wanted = wanted_base(options.base_image)
+    for platform in recipe.platforms:
+        base = base_image(wanted, platform, lock.bases.get(wanted.asked), report)
+        lock = lock if DIGEST in wanted.asked else lock.with_base(wanted.asked, base.digest)
+        needed, lock = requirements(options.install, platform, base.python, lock)
+        made.append(Made(base, needed))
+    return made, lock
+
+
+def drafts(bundle: Bundle, made: Made, report: Report) -> Iterator[Draft]:
+    """Yield our layers, slowest-changing first; a layer without a file is none."""
+    python = made.base.python
+    compiler = interpreter(python) is not None
+    yield Draft(
+        f"packages for Python {python} on {made.base.platform}",
+        key_of("packages", made.requirements.key, compiler),
+        partial(_packages, made.requirements, report),
+    )
+    for about, prefix in (("the serving app", "app/"), ("the site", "site/")):
+        entries = [Entry.baked(BUNDLE, file) for file in bundle.files if file.path.startswith(prefix)]
+        if entries:
+            key = key_of(prefix, key_of_entries(entries), python, compiler)
+            yield Draft(about, key, partial(_compiled, entries, python, report), _size(entries))
+    for file in bundle.files:
+        if file.path.startswith("databases/"):
+            yield _draft(f"database {Path(file.path).name.removesuffix('.db')}", Entry.baked(BUNDLE, file))
+    yield _draft("the Manifest", Entry.of(f"{BUNDLE}/{FILE_NAME}", bundle.manifest.to_json()))
+
+
+def pack(
+    plans: Sequence[Sequence[Draft]], layer_types: Sequence[str], cache: LayerCache, report: Report
+) -> list[list[Layer]]:
+    """Make the layers of each platform side by side; what several share is made once."""
+    making: dict[tuple[str, str], Future[Layer]] = {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for plan, layer_type in zip(plans, layer_types, strict=True):
+            for draft in plan:
+                if (draft.key, layer_type) not in making:
+                    making[draft.key, layer_type] = pool.submit(make_layer, draft, cache, report, layer_type)
+    return [
+        [making[draft.key, layer_type].result() for draft in plan]
+        for plan, layer_type in zip(plans, layer_types, strict=True)
+    ]
+
+
+def assemble(made: Made, layers: tuple[Layer, ...], said: Mapping[str, str]) -> PlatformImage:
+    """Return the image of one platform: configuration and manifest over ``layers``, the base's first."""
+    base = made.base
+    config = configuration(base.config, base.platform, layers, said, base.manifest_type)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": base.manifest_type,
+        "config": config.descriptor.to_json(),
+        "layers": [layer.blob.descriptor.to_json() for layer in layers],
+    }
+    if base.manifest_type == MANIFEST:  # Docker's has no room for them
+        manifest["annotations"] = {**said, **origin(base)}
+    return PlatformImage(base.platform, Blob.of(canonical(manifest), base.manifest_type), config, layers)
+
+
+def origin(base: BaseImage) -> dict[str, str]:
+    """Return the annotations that name the base."""
+    named = {f"{OCI}base.name": base.name} if base.name else {}
+    return {**named, f"{OCI}base.digest": base.digest}
+
+
+def index(images: Sequence[PlatformImage], said: Mapping[str, str]) -> Tree:
+    """Return the index of the images of several platforms."""
+    docker = images[0].manifest.descriptor.media_type == DOCKER_MANIFEST
+    entries = [replace(one.manifest.descriptor, platform=one.platform).to_json() for one in images]
+    value: dict[str, Any] = {"schemaVersion": 2, "mediaType": DOCKER_LIST if docker else INDEX, "manifests": entries}
+    if not docker:
+        value["annotations"] = dict(said)
+    return Tree(Blob.of(canonical(value), value["mediaType"]), (), tuple(one.tree for one in images))
+
+
+def _draft(about: str, *entries: Entry) -> Draft:
+    return Draft(about, key_of_entries(entries), lambda: nullcontext(entries), _size(entries))
+
+
+def _size(entries: Sequence[Entry]) -> int:
+    return sum(entry.size for entry in entries)
+
+
+@contextmanager
+def _packages(wanted: Requirements, report: Report) -> Generator[Sequence[Entry], None, None]:
+    report.info(f"installing packages for {wanted.platform}, Python {wanted.python}")
+    with TemporaryDirectory(prefix="baked-") as workspace:
+        entries = install(wanted, Path(workspace, "lib"))
+        yield [*entries, *bytecode(entries, wanted.python, Path(workspace, "bytecode"), report)]
+
+
+@contextmanager
+def _compiled(entries: Sequence[Entry], python: str, report: Report) -> Generator[Sequence[Entry], None, None]:
+    with TemporaryDirectory(prefix="baked-") as workspace:
+        yield [*entries, *bytecode(entries, python, Path(workspace), report)]

@@ -1,0 +1,231 @@
+"""Wheels: what the serving app and its plugins import, resolved once and installed for the image's platform by ``uv``.
+
+The lock that ships, ``requirements.lock``, names each package with version and hashes and no address. What
+``--install`` adds is resolved against it and kept in ``publish.lock``. Nothing is ever built: a package without a wheel
+for the image's platform is an error.
+"""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from baked_core.manifest import canonical
+from baked_publish.errors import ConfigError, PreflightError
+from baked_publish.images.config import LIB
+from baked_publish.images.lock import Lock
+from baked_publish.images.tarball import Entry
+from baked_publish.registry.descriptor import Platform
+
+SHIPPED: Final = Path(__file__).with_name("requirements.lock")
+PRUNING: Final = 1
+"""Number of the rules below, part of every key: with other rules, another layer."""
+DROPPED: Final = ("bin/", "apsw/tests/", "apsw/sqlite_extra_binaries/")
+"""Never run in a server; what ``bin/`` holds names this machine's Python."""
+DROPPED_NAMES: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
+"""Of a ``.dist-info``: what tells of the installation, not of the package."""
+MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
+GLIBC: Final = "manylinux_2_28"
+"""The C library that wheels may count on: Debian 10 and everything younger has it."""
+LIMIT: Final = 900.0
+"""Seconds for one call of uv, which waits for a network."""
+CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A package in the image."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """Everything to install for one platform, with versions and hashes."""
+
+    text: str
+    """As pip reads it."""
+    platform: Platform
+    python: str
+    """``3.13``."""
+
+    @property
+    def key(self) -> str:
+        """64 hex digits of all that decides which files are installed."""
+        said = [self.text, str(self.platform), self.python, GLIBC, PRUNING]
+        return sha256(canonical(said)).hexdigest()
+
+    def distributions(self) -> tuple[Distribution, ...]:
+        """List what is installed on this platform, by name."""
+        return tuple(sorted(self._distributions(), key=lambda each: each.name))
+
+    def _distributions(self) -> Iterator[Distribution]:
+        environment = {
+            "implementation_name": "cpython",
+            "os_name": "posix",
+            "platform_machine": MACHINES[self.platform.architecture],
+            "platform_python_implementation": "CPython",
+            "platform_system": "Linux",
+            "python_full_version": f"{self.python}.0",
+            "python_version": self.python,
+            "sys_platform": "linux",
+        }
+        for line in re.findall(r"^[^\s#-].*?(?= \\$|$)", self.text, re.MULTILINE):
+            wanted = Requirement(line)
+            if wanted.marker is None or wanted.marker.evaluate(environment):
+                (pin,) = wanted.specifier
+                yield Distribution(wanted.name, pin.version)
+
+
+def requirements(words: Sequence[str], platform: Platform, python: str, lock: Lock) -> tuple[Requirements, Lock]:
+    """Return what is to be installed for ``--install`` words, and the lock that holds it.
+
+    Only words that the lock does not know yet are looked up. Raises ConfigError for words that are not a package's
+    name, for packages that do not exist or do not fit, PreflightError without a network.
+    """
+    require_platform(platform)
+    shipped = SHIPPED.read_text()
+    if not words:
+        return Requirements(shipped, platform, python), lock
+    asked = " ".join(sorted(_checked(word) for word in words))
+    mark = f"# beside {sha256(shipped.encode()).hexdigest()[:12]}, for Python {python}\n"
+    known = lock.packages.get(asked, "")
+    if not known.startswith(mark):
+        known = mark + _resolved(asked.split(" "), python)
+        lock = lock.with_packages(asked, known)
+    return Requirements(shipped + known, platform, python), lock
+
+
+def require_platform(platform: Platform) -> None:
+    """Raise ConfigError for a platform that no wheels are chosen for."""
+    if platform.os != "linux" or platform.architecture not in MACHINES:
+        raise ConfigError(f"images for {platform} cannot be built here: there are linux/amd64 and linux/arm64")
+
+
+def install(wanted: Requirements, folder: Path) -> list[Entry]:
+    """Install into the new ``folder`` and return the files that belong into the image.
+
+    Raises ConfigError for a package without a wheel for the platform, with other bytes than its hash says, or with a
+    file that another package has as well; PreflightError without a network.
+    """
+    lock = folder.with_suffix(".txt")
+    lock.write_text(wanted.text)
+    machine = MACHINES[wanted.platform.architecture]
+    words = ["install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--python-version", wanted.python]
+    words += ["--python-platform", f"{machine}-{GLIBC}", "--link-mode", "copy", "--no-compile-bytecode"]
+    _uv(wanted, *words, "--target", str(folder), "--requirement", str(lock))
+    _require_apart(folder)
+    found = ((path, path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file())
+    return [Entry.read(f"{LIB}/{inside}", path) for path, inside in found if _kept(inside)]
+
+
+def _checked(word: str) -> str:
+    try:
+        wanted = Requirement(word)
+    except InvalidRequirement as exc:
+        raise ConfigError(
+            f"--install {word!r} is not a package: write a name such as my-plugin or my-plugin==1.2"
+        ) from exc
+    if wanted.url:
+        raise ConfigError(f"--install {word!r} names an address: install from a package index, or use --plugins-dir")
+    return str(wanted).replace(" ", "")
+
+
+def _resolved(words: Sequence[str], python: str) -> str:
+    """Return the requirements that ``words`` add to those that ship."""
+    compiled = ["compile", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
+    compiled += ["--no-emit-find-links", "--python-version", python, "--constraint", str(SHIPPED), "-"]
+    text = _uv(None, *compiled, said="\n".join(words) + "\n")
+    shipped = {_name(each) for each in _split(SHIPPED.read_text())}
+    return "".join(each for each in _split(text) if _name(each) not in shipped)
+
+
+def _split(text: str) -> list[str]:
+    """Return each requirement with the lines of its hashes."""
+    return re.findall(r"^[^\s#-].*\n(?:[ \t]+.*\n)*", text, re.MULTILINE)
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[=<>!~ ;\[]", requirement, maxsplit=1)[0]
+
+
+def _uv(wanted: Requirements | None, *words: str, said: str = "") -> str:
+    """Run ``uv pip``; put its failure into our words."""
+    command = [_program(), "pip", *words, "--python", sys.executable, "--color", "never"]
+    if words[0] == "compile":
+        command = [_program(), "pip", *words, "--color", "never"]
+    environment = {**os.environ, "UV_NO_PROGRESS": "1"}
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, and no shell
+            command, input=said, capture_output=True, text=True, timeout=LIMIT, check=False, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        raise PreflightError(f"uv did not end within {LIMIT:g} seconds: look at the network, and try again") from None
+    if done.returncode:
+        raise _told(done.stderr, wanted)
+    return done.stdout
+
+
+@cache
+def _program() -> str:
+    import uv  # noqa: PLC0415 - only who builds needs it
+
+    return uv.find_uv_bin()
+
+
+def _told(said: str, wanted: Requirements | None) -> ConfigError | PreflightError:
+    text = CREDENTIALS.sub("***@", " ".join(said.split()))
+    where = f"{wanted.platform}, Python {wanted.python}" if wanted else "the image"
+    if missing := re.search(
+        r"(?:Because |only found wheels for `?)([\w.-]+)[^`]*?(?:==\S+)? has no (?:usable )?wheels", text
+    ):
+        return ConfigError(
+            f"{missing[1]!r} has no wheel for {where}: choose another version, or let a docker engine build it with "
+            "--builder docker"
+        )
+    if "no wheels" in text or "building from source is disabled" in text:
+        return ConfigError(f"a package has no wheel for {where}: {_last(text)}; --builder docker is the way out")
+    if found := re.search(r"Hash mismatch for `([^`]+)`", text):
+        return ConfigError(
+            f"{found[1]!r} has other bytes than its hash says: do not trust it; --upgrade looks it up anew"
+        )
+    if found := re.search(r"(?:Because )?([\w.-]+) was not found in the (?:package registry|provided)", text):
+        return ConfigError(f"there is no package {found[1]!r}: check the name given with --install")
+    if re.search(r"[Ff]ailed to fetch|error sending request|dns error|[Cc]onnection refused|timed out", text):
+        return PreflightError(f"the packages cannot be fetched: {_last(text)}; look at the network, and try again")
+    return ConfigError(f"the packages for {where} cannot be had: {_last(text)}")
+
+
+def _last(text: str) -> str:
+    most = 400
+    return text if len(text) <= most else "..." + text[-most:]
+
+
+def _require_apart(folder: Path) -> None:
+    """Raise ConfigError if two packages brought a file of the same path."""
+    owners: dict[str, str] = {}
+    for record in sorted(folder.glob("*.dist-info/RECORD")):
+        package = record.parent.name.removesuffix(".dist-info")
+        with record.open(newline="") as lines:
+            for path in (row[0] for row in csv.reader(lines) if row):
+                if owners.setdefault(os.path.normpath(path), package) != package:
+                    raise ConfigError(
+                        f"{owners[os.path.normpath(path)]} and {package} both bring {path!r}: leave one of them out"
+                    )
+
+
+def _kept(inside: str) -> bool:
+    folder, _, name = inside.rpartition("/")
+    if folder.endswith(".dist-info") and name in DROPPED_NAMES:
+        return False
+    return not inside.startswith(DROPPED) and "__pycache__" not in inside and name != ".lock"
