@@ -12,7 +12,6 @@ from baked_core.manifest import FILE_NAME
 KEEPER: Final = "BAKED_KEEPER"
 """The environment name of the file number that leads to a keeper."""
 BUNDLE: Final = "BAKED_BUNDLE"
-HIGHEST: Final = 65535
 TOKEN: Final = "BAKED_VERIFY_TOKEN"  # noqa: S105 - the name of it
 
 
@@ -34,9 +33,11 @@ def _serve(bundle: Path) -> None:
 
         Worker(app, socket.socket(fileno=int(keeper))).run()
     else:
+        from baked_core.listener import PATIENCE, listen  # noqa: PLC0415
         from baked_core.server import Server  # noqa: PLC0415
 
-        Server(app).run([listen(os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8001"))])
+        server, told = Server(app), os.environ.get
+        server.run([listen(told("HOST", "127.0.0.1"), told("PORT", "8001"), told(PATIENCE, "0"))])
 
 
 def _bundle(arguments: list[str]) -> Path:
@@ -48,19 +49,6 @@ def _bundle(arguments: list[str]) -> Path:
     if (beside / FILE_NAME).is_file():
         return beside
     raise CoreError(f"there is no Bundle beside {str(beside)!r}: name its folder as argument or in {BUNDLE}")
-
-
-def listen(host: str, port: str) -> socket.socket:
-    """Return a socket that listens at ``host`` and ``port``; raise CoreError naming what cannot be had."""
-    from baked_core.server import BACKLOG  # noqa: PLC0415
-
-    if not port.isdecimal() or int(port) > HIGHEST:
-        raise CoreError(f"PORT is {port!r}: a number up to {HIGHEST} is needed")
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except OSError as exc:
-        raise CoreError(f"{host}:{port} cannot be listened on ({exc.strerror}): set HOST and PORT") from exc
 
 
 if __name__ == "__main__":

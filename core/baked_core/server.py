@@ -16,10 +16,9 @@ from typing import Any, Final
 import uvicorn
 
 from baked_core.bequest import Bequest, inherit
+from baked_core.listener import BACKLOG
 from baked_core.shared import Shared
 
-BACKLOG: Final = 4096
-"""Connections that wait in the kernel while nobody accepts; Linux lowers it to net.core.somaxconn."""
 GRACE: Final = 10
 """Seconds that a request under way gets when the server stops."""
 LINGER: Final = 1.0

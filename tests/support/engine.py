@@ -28,6 +28,7 @@ class Daemon:
     folder: Path
     _process: "subprocess.Popen[bytes] | None" = None
     _log: IO[bytes] | None = field(default=None, repr=False)
+    _kept: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -96,11 +97,20 @@ class Daemon:
             for each in client.networks(filters={"type": "custom"}):
                 client.remove_network(each["Id"])
 
+    def keep(self, image: str) -> None:
+        """Hold an image as long as the engine runs, so that not every test sends its layers."""
+        if image not in self._kept:
+            words = ["skopeo", "copy", "--quiet", "--dest-daemon-host", self.url, image, "docker-daemon:kept/base:1"]
+            subprocess.run(words, check=True, timeout=PATIENCE)
+            self._kept.add(image)
+
     def network(self, name: str) -> str:
         """Make a bridge network, of addresses that no other engine of this machine uses, and return its name."""
         number = os.getpid() % 16384
         subnet = f"10.{192 + number // 256}.{number % 256}.0/24"
         with self.client() as client:
+            if client.networks([name]):
+                return name
             pool = docker.types.IPAMPool(subnet=subnet)
             client.create_network(name, driver="bridge", ipam=docker.types.IPAMConfig(pool_configs=[pool]))
         return name
@@ -139,11 +149,12 @@ def engine() -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def docker_options(engine: Daemon, base_image: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def docker_options(engine: Daemon, base_layout: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Give the options of the target ``docker`` on the engine of this test process, for this and child processes."""
+    engine.keep(f"oci:{base_layout}:one")
     monkeypatch.setenv("DOCKER_HOST", engine.url)
     monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
-    return {"base_image": base_image, "network": "host"}
+    return {"base_image": f"oci:{base_layout}:3.11", "network": "host"}
 
 
 def inside(daemon: Daemon, container: str, *words: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from baked_core.listener import PATIENCE
 from baked_publish.engine.container import HOST, TOKEN, Container
 from baked_publish.engine.record import Record
 from baked_publish.images.config import PORT
@@ -12,6 +13,8 @@ from baked_publish.keeper.ledger import LOCALHOST
 
 STOP_WITHIN: Final = 15
 """Seconds that a server gets to answer what is under way; it takes 10 at most."""
+WAIT_WITHIN: Final = 600
+"""Seconds that a server of the machine's own network waits for a port that its predecessor has."""
 CPU: Final = 1_000_000_000
 LOG: Final[Mapping[str, Any]] = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 LASTING: Final = (
@@ -52,6 +55,7 @@ def config(image: str, record: Record, token: str, limited: Mapping[str, Any]) -
     bindings: dict[str, Any] = {}
     if limited["NetworkMode"] == HOST:
         environment += [f"HOST={record.host}", f"PORT={record.port}"]
+        environment += [f"{PATIENCE}={WAIT_WITHIN}"] if record.number else []
     else:
         bindings = {f"{PORT}/tcp": [{"HostIp": record.host, "HostPort": str(record.port or "")}]}
     restart = record.restart if record.number else "no"
@@ -63,6 +67,11 @@ def config(image: str, record: Record, token: str, limited: Mapping[str, Any]) -
         "StopTimeout": STOP_WITHIN,
         "HostConfig": {**limited, "PortBindings": bindings, "RestartPolicy": {"Name": restart}},
     }
+
+
+def waits(container: Container) -> bool:
+    """Tell whether a container can be started while another one has its port."""
+    return PATIENCE in container.environment
 
 
 def _free_port() -> int:

@@ -68,6 +68,11 @@ class Container:
         return Address(record.host, record.port)
 
     @property
+    def restarts(self) -> bool:
+        """Whether the engine starts it again by itself."""
+        return self.host_config["RestartPolicy"]["Name"] not in {"", "no"}
+
+    @property
     def end(self) -> str:
         """How it ended, for a person."""
         memory = self.host_config.get("Memory") or 0

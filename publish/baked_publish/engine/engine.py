@@ -96,15 +96,21 @@ class Engine:
         with self._told(f"stopping container {container.name!r} failed"):
             self._api.stop(container.id, timeout=within)
 
+    def terminate(self, container: Container) -> None:
+        """Ask a container to end, and do not wait until it did."""
+        with self._told(f"stopping container {container.name!r} failed"):
+            self._api.kill(container.id, signal="SIGTERM")
+
     def rename(self, container: Container, name: str) -> None:
         """Rename a container, running or not."""
         with self._told(f"renaming container {container.name!r} to {name!r} failed"):
             self._api.rename(container.id, name)
 
-    def leave_stopped(self, container: Container) -> None:
-        """Never start a container again by itself."""
+    def rest(self, container: Container, within: int) -> None:
+        """Stop a container, and never start it again by itself."""
         with self._told(f"changing container {container.name!r} failed"):
             self._api.update_container(container.id, restart_policy={"Name": "no"})
+        self.stop(container, within)
 
     def remove(self, container: Container) -> None:
         """Remove a container, running or not; nothing happens if it is gone."""

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from baked_publish.engine.berth import STOP_WITHIN
+from baked_publish.engine.berth import STOP_WITHIN, waits
 from baked_publish.engine.container import Container
 from baked_publish.engine.fleet import old_name
 from baked_publish.engine.launch import Launch
@@ -23,25 +23,39 @@ class Handover:
     def run(self, live: Container | None, successor: Container) -> Container:
         """Send the visitors to ``successor``, which was made but not started; return it as it is then.
 
-        A port belongs to one container at a time, so it is closed between the end of ``live`` and the first answer
-        of ``successor``: the report says for how long. Raises TargetError, and starts ``live`` again, if the
-        successor does not come up.
+        The report says for how long the port was closed. Raises TargetError, and sees that ``live`` runs as before, if
+        the successor does not come up.
         """
-        with self._taken_back(live, successor):
-            closed = time.monotonic()
-            if live:
-                self.launch.engine.stop(live, STOP_WITHIN)
+        running = live if live and live.running else None
+        if running is None or running.address.port != successor.address.port:
+            with self._taken_back(None, successor):
+                return self._settle(live, self.launch.start(successor))
+        if waits(successor):
+            with self._taken_back(None, successor):
+                self.launch.beside(successor)
+        with self._taken_back(running, successor):
+            return self._settle(live, self._take_port(running, successor))
+
+    def _take_port(self, live: Container, successor: Container) -> Container:
+        """Let ``live`` end; a successor that waits beside it has the port while the last requests are answered."""
+        closed = time.monotonic()
+        if waits(successor):
+            self.launch.engine.terminate(live)
+            successor = self.launch.wait(successor)
+        else:
+            self.launch.engine.stop(live, STOP_WITHIN)
             successor = self.launch.start(successor)
-            if live and live.running:
-                self.report.info(f"the port was closed for {time.monotonic() - closed:.2f} s")
-            return self._settle(live, successor)
+        self.report.info(f"the port was closed for {time.monotonic() - closed:.2f} s")
+        self.launch.engine.stop(live, STOP_WITHIN)
+        return successor
 
     def heal(self, live: Container | None, pending: Container) -> None:
         """End a promotion that was interrupted: what was live is live."""
         self.report.info("an earlier promotion was interrupted: bringing back what was live")
-        self.launch.engine.remove(pending)
-        if live:
-            self.launch.engine.start(live)
+        if live and not self.launch.answers(live):
+            self._take_back(live, pending)
+        else:
+            self.launch.engine.remove(pending)
 
     @contextmanager
     def _taken_back(self, live: Container | None, successor: Container) -> Generator[None, None, None]:
@@ -50,14 +64,14 @@ class Handover:
         except BaseException as exc:
             self._take_back(live, successor)
             if isinstance(exc, StageError | TargetError | NotFoundError):
-                again = f"; {live.name!r} runs again" if live and live.running else ""
-                raise TargetError(f"the port could not be taken over{again}: {exc}") from exc
+                raise TargetError(f"the port could not be taken over, what was live is live: {exc}") from exc
             raise
 
     def _take_back(self, live: Container | None, successor: Container) -> None:
         try:
             self.launch.engine.remove(successor)
-            if live and live.running:
+            if live:
+                self.launch.engine.stop(live, STOP_WITHIN)  # it may be on its way out
                 self.launch.start(live)
         except PublishError as exc:
             self.report.warning(f"what was live could not be brought back: {exc}; the next publish tries again")

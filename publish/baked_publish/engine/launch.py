@@ -1,10 +1,12 @@
 """Launch: start a container and wait until the server in it answers, or say why it never will."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from baked_core.listener import WAITING
 from baked_publish.engine.container import Container
 from baked_publish.engine.engine import Engine
 from baked_publish.errors import StageError
@@ -38,15 +40,26 @@ class Launch:
         self.engine.start(container)
         return self.wait(container)
 
+    def beside(self, container: Container) -> None:
+        """Start ``container``, whose port another one has, and wait until it waits for it, or even answers.
+
+        Raises StageError like :meth:`start`.
+        """
+        self.engine.start(container)
+        self._wait(container, lambda seen: WAITING in self.engine.last_words(seen) or self.answers(seen))
+
     def wait(self, container: Container) -> Container:
         """Wait until the server in ``container``, and none other, answers."""
+        return self._wait(container, self.answers)
+
+    def _wait(self, container: Container, ready: Callable[[Container], bool]) -> Container:
         deadline, asked = time.monotonic() + self.within, 0
         while True:
             if asked % LOOK == 0:
                 container = self.engine.container(container.id)
                 if not container.running:
                     raise StageError(f"the server did not come up: {container.end}.{self._words(container)}")
-            if self.answers(container):
+            if ready(container):
                 return container
             if time.monotonic() > deadline:
                 raise StageError(

@@ -7,6 +7,8 @@ from baked_publish.errors import UsageError
 from baked_publish.images.options import ImageOptions
 from baked_publish.options import option
 
+BRIDGE: Final = "bridge"
+"""The network that engines have by default."""
 Restart = Literal["unless-stopped", "always", "on-failure", "no"]
 UNITS: Final = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -17,7 +19,7 @@ class DockerOptions(ImageOptions):
 
     host: str | None = option(None, "Address to listen on; 0.0.0.0 for all.", flag="-h --host")
     port: int | None = option(None, "Port to listen on; by default the one before, or a free one.", flag="-p --port")
-    network: str = option("bridge", "Docker network; host for this machine's own.")
+    network: str = option(BRIDGE, "Docker network; host for this machine's own.")
     memory: str | None = option(None, "Memory that the server may use, such as 512m or 2g; by default no limit.")
     cpus: float | None = option(None, "Processors that the server may use, such as 1.5; by default all.")
     pids_limit: int = option(512, "Processes and threads that the server may have.")

@@ -6,7 +6,7 @@ from typing import Final
 from baked_publish.deployment import Finding
 from baked_publish.engine.engine import Engine
 from baked_publish.engine.fleet import Fleet
-from baked_publish.engine.options import DockerOptions
+from baked_publish.engine.options import BRIDGE, DockerOptions
 from baked_publish.engine.record import NAME
 from baked_publish.errors import NotFoundError, TargetError, UsageError
 from baked_publish.keeper.ledger import Address
@@ -23,9 +23,10 @@ def options(given: DockerOptions, engine: Engine) -> Iterator[Finding]:
     yield Finding(given.pids_limit > 0, f"--pids-limit {given.pids_limit}", "give a number above 0")
     yield Finding((given.cpus or 1) > 0, f"--cpus {given.cpus}", "give a number above 0")
     yield _memory(given)
-    known = engine.networks() - {"none"}
-    fix = f"choose one of {', '.join(sorted(known))}, or make it: docker network create {given.network}"
-    yield Finding(given.network in known, f"no network {given.network!r}", fix)
+    if given.network != BRIDGE:  # a rollback is not told of the network
+        known = engine.networks() - {"none"}
+        fix = f"choose one of {', '.join(sorted(known))}, or make it: docker network create {given.network}"
+        yield Finding(given.network in known, f"no network {given.network!r}", fix)
 
 
 def _memory(given: DockerOptions) -> Finding:

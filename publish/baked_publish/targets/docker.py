@@ -115,10 +115,9 @@ class DockerPublisher(BasePublisher):
             fleet = self._fleet()
             if fleet.pending:
                 self._handover.heal(fleet.live, fleet.pending)
-            for each in fleet.spare:
-                self._engine.remove(each)
             if fleet.live and fleet.live.name != self.name:
                 self._engine.rename(fleet.live, self.name)
+            self._clear(fleet)
             self.given = self._remembering(fleet)
             yield
 
@@ -204,7 +203,10 @@ class DockerPublisher(BasePublisher):
         record = self._promoted(container.record, fleet)
         made = config(container.image, record, container.token, lasting(container))
         successor = self._handover.run(fleet.live, self._engine.create(next_name(self.name), made))
-        self._clear()
+        try:
+            self._clear(self._fleet())
+        except PublishError as exc:  # the promotion itself is done
+            self.report.warning(f"what the promotion left over could not be removed: {exc}")
         return self._deployment(successor, successor)
 
     def discard(self, candidate: Candidate) -> None:
@@ -304,7 +306,7 @@ class DockerPublisher(BasePublisher):
         live = fleet.live.record if fleet.live else None
         address = self._address(self.given, fleet)
         if address.port is None:
-            with listen(address, self.name) as free:
+            with listen(address, f"{self._engine.info['ID']} {self.name}") as free:  # apart from other engines' ports
                 address = replace(address, port=free.getsockname()[1])
         again = live is not None and live.revision == record.revision
         return replace(
@@ -318,16 +320,13 @@ class DockerPublisher(BasePublisher):
             previous="" if live is None else live.previous if again else live.revision,
         )
 
-    def _clear(self) -> None:
-        """Remove what a promotion leaves over; it is done, so a failure is a warning."""
-        try:
-            fleet = self._fleet()
-            for each in fleet.spare:
-                self._engine.remove(each)
-            for each in fleet.past[1:]:
-                self._engine.leave_stopped(each)
-        except PublishError as exc:
-            self.report.warning(f"what the promotion left over could not be removed: {exc}")
+    def _clear(self, fleet: Fleet) -> None:
+        """Remove what a promotion leaves over, and let what was live before rest."""
+        for each in fleet.spare:
+            self._engine.remove(each)
+        for each in fleet.past[1:]:
+            if each.running or each.restarts:
+                self._engine.rest(each, STOP_WITHIN)
 
     def _sweep_images(self) -> None:
         """Take our tag from images that no container of this name needs; one that others use stays with them."""
