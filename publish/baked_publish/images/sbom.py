@@ -80,7 +80,7 @@ def _package(distribution: Distribution) -> "Component":
 
 
 def _app(generator: str) -> "Component":
-    from cyclonedx.factory.license import LicenseFactory  # noqa: PLC0415
+    from cyclonedx.contrib.license.factories import LicenseFactory  # noqa: PLC0415
     from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415
 
     name, _, version = generator.partition(" ")
