@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ class Registry:
     folder: Path
     """Where it stores."""
     log: Path
+    pid: int
 
     @property
     def _store(self) -> Path:
@@ -38,8 +39,8 @@ class Registry:
         return {f"sha256:{each.parent.name}": each.stat().st_size for each in found}
 
     def files(self) -> dict[str, bytes | int]:
-        """Return every file it stores: what small ones hold, the size of others."""
-        files = [each for each in self.folder.rglob("*") if each.is_file()]
+        """Return every file it stores, but for uploads under way: what small ones hold, the size of others."""
+        files = [each for each in self.folder.rglob("*") if each.is_file() and "_uploads" not in each.parts]
         return {
             str(each): each.read_bytes() if each.stat().st_size < 1 << 16 else each.stat().st_size for each in files
         }
@@ -77,18 +78,25 @@ class Registry:
 
 
 @contextmanager
-def serving(home: Path, *, deletes: bool = True) -> Generator[Registry, None, None]:
-    """Run a registry that stores below ``home``; it dies with the process that started it."""
+def serving(
+    home: Path, *, deletes: bool = True, http: Mapping[str, Any] | None = None, auth: Mapping[str, Any] | None = None
+) -> Generator[Registry, None, None]:
+    """Run a registry that stores below ``home``; it dies with the process that started it.
+
+    ``http`` and ``auth`` stand in its configuration as they are: certificates, a password file.
+    """
     home.mkdir(parents=True, exist_ok=True)
     storage = {"filesystem": {"rootdirectory": str(home / "storage")}, "delete": {"enabled": deletes}}
-    told = {"version": "0.1", "storage": storage, "http": {"addr": "127.0.0.1:0"}}
+    told = {"version": "0.1", "storage": storage, "http": {"addr": "127.0.0.1:0", **(http or {})}}
+    if auth:
+        told["auth"] = auth
     (home / "registry.yml").write_bytes(orjson.dumps(told))
     words = ["setpriv", "--pdeathsig", "TERM", "docker-registry", "serve", str(home / "registry.yml")]
     log = home / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
     try:
-        yield Registry(_host(process, log), home / "storage", log)
+        yield Registry(_host(process, log), home / "storage", log, process.pid)
     finally:
         process.terminate()
         process.wait(PATIENCE)

@@ -1,7 +1,7 @@
 """Image options: the flags of whatever builds an Image."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from baked_publish.options import option
 
@@ -24,10 +24,13 @@ class ImageOptions:
     upgrade: bool = option(False, "Look up base image and packages anew, whatever publish.lock says.", release=False)
 
 
+def platforms() -> Any:
+    """Declare the option that says for which machines an Image is built."""
+    return option(("linux/amd64",), "linux/amd64 or linux/arm64; both, given twice, as an index.", release=False)
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformOptions:
     """For which machines an Image is built."""
 
-    platform: tuple[str, ...] = option(
-        ("linux/amd64",), "linux/amd64 or linux/arm64; both, given twice, as an index.", release=False
-    )
+    platform: tuple[str, ...] = platforms()

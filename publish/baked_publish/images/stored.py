@@ -139,4 +139,6 @@ def _readable(stream: Stream, layer: Blob) -> Generator[None, None, None]:
             stream.drain()
             raise VerifyError(f"layer {digest} is not a tar, compressed by gzip: {exc}; publish again") from exc
     except DigestError as exc:
-        raise VerifyError(f"layer {digest} is not what was pushed: {exc}") from exc
+        raise VerifyError(
+            f"layer {digest} is not what was pushed: {exc}; if it stays so, publish to another repository"
+        ) from exc

@@ -31,6 +31,8 @@ class Ledger:
     records: Mapping[str, Record] = field(default_factory=dict[str, Record])
     """By revision."""
     lease: Lease | None = None
+    written: str = ""
+    """When and by whom: no two writings have one digest, so that removing an old one never hits a new one."""
 
     def find(self, revision: str) -> Record:
         """Return the record of ``revision``; raise NotFoundError if there is none."""
@@ -73,7 +75,8 @@ class Ledger:
 
     def to_json(self) -> bytes:
         """Return the index."""
-        said = {PREFIX + "ledger": FORMAT, **(self.lease.annotations() if self.lease else {})}
+        lease = self.lease.annotations() if self.lease else {}
+        said = {PREFIX + "ledger": FORMAT, PREFIX + "written": self.written, **lease}
         entries = [record.to_entry().to_json() for _, record in sorted(self.records.items())]
         return canonical(
             {"schemaVersion": 2, "mediaType": INDEX, "artifactType": KIND, "manifests": entries, "annotations": said}
@@ -88,7 +91,7 @@ class Ledger:
             if (version := said.get(PREFIX + "ledger")) != FORMAT:
                 raise TargetError(_strange(where, version))
             entries = [Record.from_entry(Descriptor.from_json(each)) for each in raw["manifests"]]
-            return cls({each.revision: each for each in entries}, Lease.read(said))
+            return cls({each.revision: each for each in entries}, Lease.read(said), said.get(PREFIX + "written", ""))
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             raise TargetError(f"the ledger {where} is damaged ({exc!r}): remove that tag and publish again") from exc
 

@@ -88,8 +88,11 @@ class Repository:
             raise DigestError(f"{self._called(reference)} should be {said}, but the registry sent {descriptor.digest}")
         return descriptor, data
 
-    def put(self, reference: str, data: bytes, media_type: str) -> str:
-        """Store a manifest under a tag or its digest, wait until it is there, and return its digest."""
+    def put(self, reference: str, data: bytes, media_type: str, *, settle: bool = True) -> str:
+        """Store a manifest under a tag or its digest, and return its digest.
+
+        Waits until it is found there, unless somebody else may put another one there at the same time.
+        """
         digest = digest_of(data)
         response = self.session.request(
             "PUT",
@@ -101,7 +104,8 @@ class Repository:
         said = response.headers.get("docker-content-digest", digest)
         if said != digest:
             raise DigestError(f"{self.name} stored {digest} as {said}: do not trust it")
-        self.settle(reference, digest)
+        if settle:
+            self.settle(reference, digest)
         return digest
 
     def settle(self, reference: str, digest: str) -> None:
