@@ -1,9 +1,11 @@
 """The Engine: a thin client of the Docker API, whose failures are ours."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import os
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from baked_publish.engine.container import Container
@@ -46,6 +48,18 @@ class Engine:
         make: Any = APIClient
         with self._told("connecting failed"):
             return make(base_url=self.door.url, tls=self.door.tls or False, version="auto", timeout=patience)
+
+    @contextmanager
+    def _streaming(self, patience: int | None) -> Generator[Any, None, None]:
+        """Make a client whose answers may be left in the middle: docker's own would leave its sockets open."""
+        client, answers = self._client(patience), list[Any]()
+        client.hooks["response"].append(lambda answer, **_: answers.append(answer))
+        try:
+            yield client
+        finally:
+            for each in answers:
+                each.close()
+            client.close()
 
     @cached_property
     def info(self) -> Mapping[str, Any]:
@@ -125,8 +139,8 @@ class Engine:
 
     def log(self, container: Container, *, follow: bool, since: float = 0) -> Iterator[str]:
         """Yield the log of a container line by line, from the time ``since``; following, until it ends."""
-        with self._told(f"reading the log of {container.name!r} failed"):
-            blocks = self._client(None).logs(container.id, stream=True, follow=follow, since=since or None)
+        with self._told(f"reading the log of {container.name!r} failed"), self._streaming(None) as client:
+            blocks = client.logs(container.id, stream=True, follow=follow, since=since or None)
             rest = b""
             for block in blocks:
                 *lines, rest = (rest + block).split(b"\n")
@@ -153,10 +167,26 @@ class Engine:
 
     def load(self, archive: Iterable[bytes]) -> None:
         """Read an image archive."""
-        with self._told("reading the image failed"):
-            for line in self._client(SLOW).load_image(archive):
+        with self._told("reading the image failed"), self._streaming(SLOW) as client:
+            for line in client.load_image(archive):
                 if "error" in line:
                     raise TargetError(f"the Docker engine does not take the image: {line['error']}")
+
+    def build(self, context: Path, platform: str, passed: Collection[str]) -> Iterator[Mapping[str, Any]]:
+        """Build the Dockerfile in ``context`` by the classic builder, and yield what it says.
+
+        ``passed`` names settings of the environment that the build is given.
+        """
+        settings = {name: os.environ[name] for name in passed if name in os.environ}
+        with self._told("building failed"), self._streaming(SLOW) as client:
+            yield from client.build(
+                path=str(context), buildargs=settings, platform=platform, network_mode="host", rm=True, decode=True
+            )
+
+    def save(self, image: str) -> Iterator[bytes]:
+        """Yield the archive of an image, uncompressed."""
+        with self._told("saving the image failed"), self._streaming(SLOW) as client:
+            yield from client.get_image(image)
 
     def tag(self, held: Held, repository: str, tag: str) -> None:
         """Give an image one more name."""

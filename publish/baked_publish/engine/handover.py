@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from baked_publish.engine.berth import STOP_WITHIN, waits
 from baked_publish.engine.container import Container
@@ -11,6 +12,9 @@ from baked_publish.engine.fleet import old_name
 from baked_publish.engine.launch import Launch
 from baked_publish.errors import NotFoundError, PublishError, StageError, TargetError
 from baked_publish.report import Report
+
+MOMENT: Final = 1.0
+"""Seconds in which a server closes its port that was asked to end; it takes about a tenth of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,16 @@ class Handover:
     def heal(self, live: Container | None, pending: Container) -> None:
         """End a promotion that was interrupted: what was live is live."""
         self.report.info("an earlier promotion was interrupted: bringing back what was live")
-        if live and not self.launch.answers(live):
+        if live and (pending.running or not self._stays(live)):
             self._take_back(live, pending)
         else:
             self.launch.engine.remove(pending)
+
+    def _stays(self, live: Container) -> bool:
+        """Tell whether ``live`` answers, and goes on: a server that was asked to end does so a moment later."""
+        if self.launch.answers(live):
+            time.sleep(MOMENT)
+        return self.launch.answers(live)
 
     @contextmanager
     def _taken_back(self, live: Container | None, successor: Container) -> Generator[None, None, None]:

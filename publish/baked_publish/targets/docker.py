@@ -306,7 +306,7 @@ class DockerPublisher(BasePublisher):
         live = fleet.live.record if fleet.live else None
         address = self._address(self.given, fleet)
         if address.port is None:
-            with listen(address, f"{self._engine.info['ID']} {self.name}") as free:  # apart from other engines' ports
+            with listen(address, f"{self._engine.door.url} {self.name}") as free:  # apart from other engines' ports
                 address = replace(address, port=free.getsockname()[1])
         again = live is not None and live.revision == record.revision
         return replace(
