@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import apsw
 import baked_folder
@@ -30,6 +31,7 @@ from baked_publish.publisher import Publisher
 from baked_publish.report import Silent
 from baked_publish.targets.docker import DockerPublisher
 from baked_publish.targets.local import LocalPublisher
+from baked_publish.targets.registry import RegistryPublisher
 from baked_publish.verify import read_manifest, verify
 
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
@@ -41,11 +43,16 @@ class Bench:
 
     target: type[Publisher]
     options: Mapping[str, Any]
+    place: str
+    """What comes before every name, where names are addresses."""
     folder: Path
     http: httpx.Client
 
+    def named(self, name: str) -> str:
+        return self.place + name
+
     def publisher(self, name: str = "data") -> Publisher:
-        return self.target(self.target.options(**self.options), name, self.http, Silent())
+        return self.target(self.target.options(**self.options), self.named(name), self.http, Silent())
 
     def database(self, version: int, **how: Any) -> Path:
         return make_database(self.folder / "data.db", version, **how)
@@ -62,7 +69,7 @@ class Bench:
         return live.revision if live else None
 
 
-@pytest.fixture(params=["folder", "local"])
+@pytest.fixture(params=["docker", "folder", "local", "registry"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
@@ -71,16 +78,19 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         yield made
         for each in (made.publisher(), made.publisher("other")):
             if each.live() or each.candidates():
-                each.unpublish()
+                pipeline.unpublish(each, Silent())
 
 
-def kind(request: pytest.FixtureRequest) -> tuple[type[Publisher], Mapping[str, Any]]:
-    """Return the target that a test runs against, and its options."""
+def kind(request: pytest.FixtureRequest) -> tuple[type[Publisher], Mapping[str, Any], str]:
+    """Return the target that a test runs against, its options, and what comes before each name."""
     if request.param == "docker":
-        return DockerPublisher, request.getfixturevalue("docker_options")
+        return DockerPublisher, request.getfixturevalue("docker_options"), ""
     if request.param == "folder":
-        return FolderPublisher, {}
-    return LocalPublisher, {}
+        return FolderPublisher, {}, ""
+    if request.param == "registry":
+        options = {"base_image": f"oci:{request.getfixturevalue('base_layout')}:3.11"}
+        return RegistryPublisher, options, f"{request.getfixturevalue('registry').host}/contract/{uuid4().hex}:"
+    return LocalPublisher, {}, ""
 
 
 def test_first_publish_is_verified_and_live(bench: Bench) -> None:
@@ -156,7 +166,7 @@ def test_a_preview_outlives_another_publish(bench: Bench) -> None:
 
 def test_promoting_without_a_preview_is_refused(bench: Bench) -> None:
     bench.publish(1)
-    with pytest.raises(NotFoundError, match="no preview of 'data'"):
+    with pytest.raises(NotFoundError, match=f"no preview of {bench.named('data')!r}"):
         pipeline.promote(bench.publisher(), None, Wish(), Silent())
 
 
@@ -175,7 +185,7 @@ def test_rollback_brings_back_the_one_before_and_any_named(bench: Bench) -> None
 
 def test_rollback_without_history_is_refused(bench: Bench) -> None:
     bench.publish(1)
-    with pytest.raises(NotFoundError, match="no older deployment of 'data'"):
+    with pytest.raises(NotFoundError, match=f"no older deployment of {bench.named('data')!r}"):
         pipeline.rollback(bench.publisher(), None, Wish(), Silent())
 
 
@@ -273,7 +283,7 @@ def test_killed_at_any_step_what_was_live_stays_live_and_a_second_run_heals(benc
     before = bench.revision()
     target = f"{bench.target.__module__}:{bench.target.__name__}"
     options = json.dumps(bench.options)
-    words = [sys.executable, str(KILLED), target, "data", str(bench.database(2)), step, when, options]
+    words = [sys.executable, str(KILLED), target, bench.named("data"), str(bench.database(2)), step, when, options]
     found = os.pathsep.join([str(Path(baked_folder.__file__).parent), os.environ.get("PYTHONPATH", "")])
     surroundings = {**os.environ, "PYTHONPATH": found}
     done = subprocess.run(words, cwd=bench.folder, capture_output=True, timeout=LIMIT, check=False, env=surroundings)

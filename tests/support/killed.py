@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from baked_publish.engine import loading
 from baked_publish.engine.engine import Engine
 from baked_publish.images.archive import archive_blocks
 from baked_publish.ingredients import Ingredients, baking
+from baked_publish.ledger.shelf import Shelf
+from baked_publish.registry import push
+from baked_publish.registry.repository import Repository
+from baked_publish.registry.upload import upload
 from baked_publish.report import Silent
 
 STEPS = (
@@ -30,6 +35,7 @@ STEPS = (
     ("write", "before"),
 )
 """Where a publish may be killed."""
+ACTORS: dict[str, Any] = {"Engine": Engine, "Repository": Repository, "Shelf": Shelf}
 
 
 def die(*_: Any, **__: Any) -> None:
@@ -62,23 +68,37 @@ def half(archive: Callable[..., Iterator[bytes]]) -> Callable[..., Iterator[byte
     return blocks
 
 
+def third(upload: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the process die at the third blob of an image."""
+    begun = count(1)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if next(begun) > 2:
+            die()
+        return upload(*args, **kwargs)
+
+    return run
+
+
 def arm(publisher: Any, step: str, when: str) -> Any:
     """Return a Publisher whose run dies at ``step``."""
     if step == "write":
         directory._write_synced = die
         setattr(loading, "archive_blocks", half(archive_blocks))  # noqa: B010 - it is imported there
+        setattr(push, "upload", third(upload))  # noqa: B010 - it is imported there
         return publisher
-    if step.startswith("Engine."):
+    if "." in step:
         return type("Deadly", (publisher,), {"promote": disarmed_until(publisher.promote, step, when)})
     return type("Deadly", (publisher,), {step: deadly(getattr(publisher, step), when)})
 
 
 def disarmed_until(begin: Callable[..., Any], step: str, when: str) -> Callable[..., Any]:
-    """Make an action of the engine deadly as soon as ``begin`` is called."""
-    act = step.removeprefix("Engine.")
+    """Make what an engine or a shelf does deadly as soon as ``begin`` is called."""
+    name, _, act = step.partition(".")
+    actor = ACTORS[name]
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        setattr(Engine, act, deadly(getattr(Engine, act), when))
+        setattr(actor, act, deadly(getattr(actor, act), when))
         return begin(*args, **kwargs)
 
     return run
