@@ -4,7 +4,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench lock clean
 
 demo: .venv/.demo ## build a real database of real data and publish it on this machine
 	$(BIN)/python examples/airports/build.py demo/airports.db
@@ -23,6 +23,12 @@ check: .venv/.dev ## lint and types
 bench: .venv/.dev ## the figures of docs/performance.md; about ten minutes
 	$(BIN)/python benchmarks/bake.py
 	$(BIN)/python benchmarks/serve.py
+
+IMAGES := publish/baked_publish/images
+lock: .venv/.dev ## look up the newest packages that go into images
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --only-binary :all: --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --no-python-downloads --python $(BIN)/python --python-version 3.11 \
+		--output-file $(IMAGES)/requirements.lock $(IMAGES)/requirements.in
 
 # one stamp for each group of dependencies: .venv/.demo, .venv/.dev
 .venv/.%: pyproject.toml

@@ -8,22 +8,22 @@ for the image's platform is an error.
 import csv
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from baked_core.manifest import canonical
-from baked_publish.errors import ConfigError, PreflightError
+from baked_publish.errors import ConfigError
 from baked_publish.images.config import LIB
 from baked_publish.images.lock import Lock
 from baked_publish.images.tarball import Entry
+from baked_publish.images.uv import uv
 from baked_publish.registry.descriptor import Platform
 
 SHIPPED: Final = Path(__file__).with_name("requirements.lock")
@@ -36,9 +36,8 @@ DROPPED_NAMES: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_ur
 MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBC: Final = "manylinux_2_28"
 """The C library that wheels may count on: Debian 10 and everything younger has it."""
-LIMIT: Final = 900.0
-"""Seconds for one call of uv, which waits for a network."""
-CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@")
+ITSELF: Final = "baked-data ; python_version < '3'"
+"""Replaces what plugins need of this project, for the image has the serving app without the toolkit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +86,24 @@ class Requirements:
                 yield Distribution(wanted.name, pin.version)
 
 
-def requirements(words: Sequence[str], platform: Platform, python: str, lock: Lock) -> tuple[Requirements, Lock]:
+def requirements(
+    words: Sequence[str], platform: Platform, python: str, lock: Lock, *, sources: bool = False
+) -> tuple[Requirements, Lock]:
     """Return what is to be installed for ``--install`` words, and the lock that holds it.
 
-    Only words that the lock does not know yet are looked up. Raises ConfigError for words that are not a package's
+    Only words that the lock does not know yet are looked up; ``sources`` says whether packages without any wheel will
+    do, for who builds them. Raises ConfigError for words that are not a package's
     name, for packages that do not exist or do not fit, PreflightError without a network.
     """
     require_platform(platform)
-    shipped = SHIPPED.read_text()
+    shipped = SHIPPED.read_text("utf-8")
     if not words:
         return Requirements(shipped, platform, python), lock
-    asked = " ".join(sorted(_checked(word) for word in words))
+    asked = " ".join(sorted({_checked(word) for word in words}))
     mark = f"# beside {sha256(shipped.encode()).hexdigest()[:12]}, for Python {python}\n"
     known = lock.packages.get(asked, "")
     if not known.startswith(mark):
-        known = mark + _resolved(asked.split(" "), python)
+        known = mark + _resolved(asked.split(" "), platform, python, sources=sources)
         lock = lock.with_packages(asked, known)
     return Requirements(shipped + known, platform, python), lock
 
@@ -119,11 +121,12 @@ def install(wanted: Requirements, folder: Path) -> list[Entry]:
     file that another package has as well; PreflightError without a network.
     """
     lock = folder.with_suffix(".txt")
-    lock.write_text(wanted.text)
+    lock.write_text(wanted.text, "utf-8")
     machine = MACHINES[wanted.platform.architecture]
     words = ["install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--python-version", wanted.python]
     words += ["--python-platform", f"{machine}-{GLIBC}", "--link-mode", "copy", "--no-compile-bytecode"]
-    _uv(wanted, *words, "--target", str(folder), "--requirement", str(lock))
+    where = f"{wanted.platform}, Python {wanted.python}"
+    uv(*words, "--target", str(folder), "--requirement", str(lock), where=where)
     _require_apart(folder)
     found = ((path, path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file())
     return [Entry.read(f"{LIB}/{inside}", path) for path, inside in found if _kept(inside)]
@@ -138,15 +141,24 @@ def _checked(word: str) -> str:
         ) from exc
     if wanted.url:
         raise ConfigError(f"--install {word!r} names an address: install from a package index, or use --plugins-dir")
+    if canonicalize_name(wanted.name) == "baked-data":
+        raise ConfigError(f"--install {word!r}: the serving app is in every image already, leave it out")
+    if wanted.marker:
+        raise ConfigError(f"--install {word!r} has a condition: an image has one platform, write {wanted.name!r} alone")
     return str(wanted).replace(" ", "")
 
 
-def _resolved(words: Sequence[str], python: str) -> str:
+def _resolved(words: Sequence[str], platform: Platform, python: str, *, sources: bool) -> str:
     """Return the requirements that ``words`` add to those that ship."""
     compiled = ["compile", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
-    compiled += ["--no-emit-find-links", "--python-version", python, "--constraint", str(SHIPPED), "-"]
-    text = _uv(None, *compiled, said="\n".join(words) + "\n")
-    shipped = {_name(each) for each in _split(SHIPPED.read_text())}
+    compiled += ["--no-emit-find-links", "--python-version", python, "--constraint", str(SHIPPED)]
+    compiled += [] if sources else ["--only-binary", ":all:"]
+    with TemporaryDirectory(prefix="baked-") as workspace:
+        itself = Path(workspace, "overrides.txt")
+        itself.write_text(ITSELF, "utf-8")
+        asked = "\n".join(words) + "\n"
+        text = uv(*compiled, "--override", str(itself), "-", said=asked, where=f"{platform}, Python {python}")
+    shipped = {_name(each) for each in _split(SHIPPED.read_text("utf-8"))}
     return "".join(each for each in _split(text) if _name(each) not in shipped)
 
 
@@ -159,69 +171,16 @@ def _name(requirement: str) -> str:
     return re.split(r"[=<>!~ ;\[]", requirement, maxsplit=1)[0]
 
 
-def _uv(wanted: Requirements | None, *words: str, said: str = "") -> str:
-    """Run ``uv pip``; put its failure into our words."""
-    command = [_program(), "pip", *words, "--python", sys.executable, "--color", "never"]
-    if words[0] == "compile":
-        command = [_program(), "pip", *words, "--color", "never"]
-    environment = {**os.environ, "UV_NO_PROGRESS": "1"}
-    try:
-        done = subprocess.run(  # noqa: S603 - a list, and no shell
-            command, input=said, capture_output=True, text=True, timeout=LIMIT, check=False, env=environment
-        )
-    except subprocess.TimeoutExpired:
-        raise PreflightError(f"uv did not end within {LIMIT:g} seconds: look at the network, and try again") from None
-    if done.returncode:
-        raise _told(done.stderr, wanted)
-    return done.stdout
-
-
-@cache
-def _program() -> str:
-    import uv  # noqa: PLC0415 - only who builds needs it
-
-    return uv.find_uv_bin()
-
-
-def _told(said: str, wanted: Requirements | None) -> ConfigError | PreflightError:
-    text = CREDENTIALS.sub("***@", " ".join(said.split()))
-    where = f"{wanted.platform}, Python {wanted.python}" if wanted else "the image"
-    if missing := re.search(
-        r"(?:Because |only found wheels for `?)([\w.-]+)[^`]*?(?:==\S+)? has no (?:usable )?wheels", text
-    ):
-        return ConfigError(
-            f"{missing[1]!r} has no wheel for {where}: choose another version, or let a docker engine build it with "
-            "--builder docker"
-        )
-    if "no wheels" in text or "building from source is disabled" in text:
-        return ConfigError(f"a package has no wheel for {where}: {_last(text)}; --builder docker is the way out")
-    if found := re.search(r"Hash mismatch for `([^`]+)`", text):
-        return ConfigError(
-            f"{found[1]!r} has other bytes than its hash says: do not trust it; --upgrade looks it up anew"
-        )
-    if found := re.search(r"(?:Because )?([\w.-]+) was not found in the (?:package registry|provided)", text):
-        return ConfigError(f"there is no package {found[1]!r}: check the name given with --install")
-    if re.search(r"[Ff]ailed to fetch|error sending request|dns error|[Cc]onnection refused|timed out", text):
-        return PreflightError(f"the packages cannot be fetched: {_last(text)}; look at the network, and try again")
-    return ConfigError(f"the packages for {where} cannot be had: {_last(text)}")
-
-
-def _last(text: str) -> str:
-    most = 400
-    return text if len(text) <= most else "..." + text[-most:]
-
-
 def _require_apart(folder: Path) -> None:
     """Raise ConfigError if two packages brought a file of the same path."""
     owners: dict[str, str] = {}
     for record in sorted(folder.glob("*.dist-info/RECORD")):
         package = record.parent.name.removesuffix(".dist-info")
-        with record.open(newline="") as lines:
-            for path in (row[0] for row in csv.reader(lines) if row):
-                if owners.setdefault(os.path.normpath(path), package) != package:
-                    raise ConfigError(
-                        f"{owners[os.path.normpath(path)]} and {package} both bring {path!r}: leave one of them out"
-                    )
+        with record.open(newline="", encoding="utf-8") as lines:
+            paths = {os.path.normpath(row[0]).replace(os.sep, "/") for row in csv.reader(lines) if row}
+        for path in sorted(each for each in paths if _kept(each)):
+            if owners.setdefault(path, package) != package:
+                raise ConfigError(f"{owners[path]} and {package} both bring {path!r}: leave one of them out")
 
 
 def _kept(inside: str) -> bool:
