@@ -4,21 +4,29 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from baked_publish import pipeline, results
 from baked_publish.bake import BakeOptions
+from baked_publish.builders.eject import eject
+from baked_publish.builders.image import resolve
 from baked_publish.cachedir import cache_home
 from baked_publish.commands import Speech, default_name
 from baked_publish.errors import UsageError
 from baked_publish.flags import collect
 from baked_publish.images.archive import write_archive
 from baked_publish.images.cache import Contents, LayerCache
+from baked_publish.images.config import labels
+from baked_publish.images.dockerfile import COMPILER, Packages
 from baked_publish.images.image import Image
 from baked_publish.images.layout import write_layout
+from baked_publish.images.lock import Lock
 from baked_publish.images.options import ImageOptions, PlatformOptions
+from baked_publish.images.published import read
 from baked_publish.images.recipe import ImageRecipe
+from baked_publish.images.whence import wanted_base
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.options import option
 from baked_publish.registry.descriptor import Platform
@@ -121,8 +129,38 @@ def _tell_cache(speech: Speech, word: str, holds: Contents) -> None:
 
 
 def _eject(speech: Speech, report: Report, files: tuple[Path, ...], folder: Path, values: dict[str, Any]) -> None:
-    raise NotImplementedError
+    name = _named(values["name"] or default_name(files))
+    _check_free(folder, files, as_folder=True)
+    wished = recipe(values)
+    if wished.options.base_image.startswith("oci:"):
+        raise UsageError(
+            f"a Dockerfile cannot begin from {wished.options.base_image!r}, a folder of this machine: push it to a "
+            "registry, and name it there with --base-image"
+        )
+    with baking(files, collect(Ingredients, values), collect(BakeOptions, values), report) as bundle:
+        lock = Lock() if wished.options.upgrade else Lock.read(Path())
+        (made, *_), lock = resolve(wished, lock, report)
+        packages = Packages(
+            made.base.pinned, wished.options.apt, COMPILER if wished.options.builder == "docker" else ()
+        )
+        said = labels(bundle.manifest, bundle.digest, wished.options.label)
+        eject(bundle, folder, packages, made.requirements.text, name, said, report)
+        lock.write(Path())
+    value = {"output": str(folder), "name": name, "base": made.base.pinned, "bundle": bundle.digest}
+    speech.answer(results.envelope("image", **value), [str(folder)])
 
 
-def _show(speech: Speech, report: Report, reference: str, *, insecure: bool) -> None:
-    raise NotImplementedError
+def _show(speech: Speech, report: Report, asked: str, *, insecure: bool) -> None:
+    report.step("read", asked)
+    wanted = wanted_base(asked, insecure=insecure)
+    published = read(asked, wanted.store, wanted.reference)
+    value = {
+        "image": asked,
+        "digest": published.digest,
+        "bundle": sha256(published.manifest_json).hexdigest(),
+        "platforms": {str(each.platform): each.digest for each in published.platforms},
+        "databases": results.of_databases(published.manifest),
+    }
+    platforms = [f"{each.platform}: {each.digest}" for each in published.platforms]
+    lines = [published.digest, f"bundle {value['bundle']}", *platforms, *results.found(published.manifest)]
+    speech.answer(results.envelope("image", **value), lines)

@@ -16,8 +16,8 @@ from runtime import need
 from baked_publish.errors import ConfigError, DigestError, StorageError
 from baked_publish.images.cache import LayerCache
 from baked_publish.images.image import Layer
-from baked_publish.images.layer import Draft, key_of_entries, make_layer
-from baked_publish.images.tarball import Entry
+from baked_publish.images.layer import Draft, draft_of, key_of_entries, make_layer
+from baked_publish.images.tarball import Entry, tarball
 from baked_publish.registry.descriptor import LAYER
 from baked_publish.report import Silent
 
@@ -27,12 +27,8 @@ def cache(tmp_path: Path) -> LayerCache:
     return LayerCache(tmp_path / "layers")
 
 
-def draft(*entries: Entry, about: str = "files") -> Draft:
-    return Draft(about, key_of_entries(entries), lambda: nullcontext(entries), sum(entry.size for entry in entries))
-
-
 def made(cache: LayerCache, *entries: Entry) -> Layer:
-    return make_layer(draft(*entries), cache, Silent(), LAYER)
+    return make_layer(draft_of("files", entries), cache, Silent(), LAYER)
 
 
 ONE = Entry.of("opt/one", b"one" * 5000)
@@ -52,7 +48,7 @@ def test_a_layer_is_named_by_its_bytes_packed_and_unpacked(cache: LayerCache) ->
 
 
 def test_what_did_not_change_is_not_even_opened_again(cache: LayerCache) -> None:
-    def never() -> nullcontext[tuple[Entry, ...]]:
+    def never() -> nullcontext[list[bytes]]:
         raise AssertionError
 
     first = made(cache, ONE)
@@ -93,7 +89,7 @@ def test_a_layer_that_is_gone_is_made_once_more(cache: LayerCache) -> None:
 
 def test_a_layer_that_cannot_be_made_the_same_is_an_error(cache: LayerCache) -> None:
     contents = iter([b"one", b"two"])
-    plan = Draft("files", "0" * 64, lambda: nullcontext([Entry.of("a", next(contents))]))
+    plan = Draft("files", "0" * 64, lambda: nullcontext(tarball([Entry.of("a", next(contents))])))
     layer = make_layer(plan, cache, Silent(), LAYER)
     blob_of(cache, layer).write_bytes(b"")
     with pytest.raises(DigestError, match="'files' has other bytes than before"):

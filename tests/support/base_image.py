@@ -186,8 +186,9 @@ def finish(root: Path) -> None:
     for name in ("passwd", "group"):
         shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / f"etc/{name}")
     (root / "etc/ssl/certs").mkdir(parents=True, exist_ok=True)
+    mine = Path("/etc/ssl/certs/ca-certificates.crt")  # whom this machine trusts, so that pip works inside as well
     bundle = b"".join(each.read_bytes() for each in sorted((root / "usr/share/ca-certificates").rglob("*.crt")))
-    (root / "etc/ssl/certs/ca-certificates.crt").write_bytes(bundle)
+    (root / "etc/ssl/certs/ca-certificates.crt").write_bytes(mine.read_bytes() if mine.exists() else bundle)
     for name in ("tmp", "proc", "sys", "dev", "run"):
         (root / name).mkdir(exist_ok=True)
     (root / "tmp").chmod(stat.S_ISVTX | 0o777)

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -51,7 +51,8 @@ def running(layout: Path, tag: str, folder: Path, env: Mapping[str, str] | None 
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        answers(url, process, folder / "runtime.log")
+        log_file = folder / "runtime.log"
+        until_it_answers(url, log_file.read_text, lambda: process.poll() is None)
         yield url
         process.terminate()  # runc passes it on
         assert process.wait(LIMIT) == 0, (folder / "runtime.log").read_text()
@@ -75,14 +76,14 @@ def locked_down(spec: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
     return spec
 
 
-def answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until a server is up."""
+def until_it_answers(url: str, log: Callable[[], str], alive: Callable[[], bool] = lambda: True) -> None:
+    """Wait until a server is up; fail with its log if it never is."""
     deadline = time.monotonic() + LIMIT
     while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
+        assert alive(), log()
         try:
             if httpx.get(f"{url}/-/healthz").is_success:
                 return
         except httpx.HTTPError:
             time.sleep(0.05)
-    raise AssertionError(f"{url} does not answer: {log.read_text()}")
+    raise AssertionError(f"{url} does not answer: {log()}")

@@ -6,7 +6,7 @@ a night's new data changes the last ones only.
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,16 +16,18 @@ from typing import Any, Final
 from baked_core.manifest import FILE_NAME, canonical
 from baked_publish.artifacts import Recipe
 from baked_publish.bundle import Bundle
+from baked_publish.errors import ConfigError
 from baked_publish.images.base import BaseImage, base_image
 from baked_publish.images.bytecode import bytecode, interpreter
 from baked_publish.images.cache import LayerCache
 from baked_publish.images.config import BUNDLE, OCI, configuration, labels
 from baked_publish.images.image import Image, Layer, PlatformImage
-from baked_publish.images.layer import Draft, key_of, key_of_entries, make_layer
+from baked_publish.images.layer import Draft, draft_of, key_of, key_of_entries, make_layer
 from baked_publish.images.lock import Lock
+from baked_publish.images.options import ImageOptions
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.sbom import attach, sbom
-from baked_publish.images.tarball import Entry
+from baked_publish.images.tarball import Entry, tarball
 from baked_publish.images.wheels import Requirements, install, require_platform, requirements
 from baked_publish.images.whence import wanted_base
 from baked_publish.registry.content import Blob, Tree
@@ -66,11 +68,16 @@ def build(bundle: Bundle, recipe: Recipe, report: Report) -> Image:
     """
     if not isinstance(recipe, ImageRecipe):
         raise TypeError(recipe)
+    if recipe.options.apt and recipe.options.builder != "docker":
+        raise ConfigError(f"--apt {recipe.options.apt[0]!r} needs an engine that runs apt: add --builder docker")
     cache = LayerCache()
     lock = Lock() if recipe.options.upgrade else Lock.read(Path())
     made, lock = resolve(recipe, lock, report)
     said = labels(bundle.manifest, bundle.digest, recipe.options.label)
-    layers = pack([list(drafts(bundle, one, report)) for one in made], [one.layer_type for one in made], cache, report)
+    below = [built(one, recipe.options, cache, report) for one in made]
+    plans = [list(drafts(bundle, one, recipe.options, report)) for one in made]
+    above = pack(plans, [one.layer_type for one in made], cache, report)
+    layers = [[*one, *other] for one, other in zip(below, above, strict=True)]
     images = tuple(assemble(one, (*one.base.layers, *own), said) for one, own in zip(made, layers, strict=True))
     tree = images[0].tree if len(images) == 1 else index(images, said)
     document = sbom(
@@ -93,24 +100,34 @@ def resolve(recipe: ImageRecipe, lock: Lock, report: Report) -> tuple[list[Made]
     return made, lock
 
 
-def drafts(bundle: Bundle, made: Made, report: Report) -> Iterator[Draft]:
+def built(made: Made, options: ImageOptions, cache: LayerCache, report: Report) -> list[Layer]:
+    """Return the layers that a Docker engine builds; none, and no engine is needed, unless that is asked for."""
+    if options.builder != "docker":
+        return []
+    from baked_publish.builders.docker import dependency_layers  # noqa: PLC0415 - heavy
+
+    return dependency_layers(made.base, made.requirements, options.apt, cache, report, made.layer_type)
+
+
+def drafts(bundle: Bundle, made: Made, options: ImageOptions, report: Report) -> Iterator[Draft]:
     """Yield our layers, slowest-changing first; a layer without a file is none."""
     python = made.base.python
     compiler = interpreter(python) is not None
-    yield Draft(
-        f"packages for Python {python} on {made.base.platform}",
-        key_of("packages", made.requirements.key, compiler),
-        partial(_packages, made.requirements, report),
-    )
+    if options.builder == "wheels":
+        yield Draft(
+            f"packages for Python {python} on {made.base.platform}",
+            key_of("packages", made.requirements.key, compiler),
+            partial(_packages, made.requirements, report),
+        )
     for about, prefix in (("the serving app", "app/"), ("the site", "site/")):
         entries = [Entry.baked(BUNDLE, file) for file in bundle.files if file.path.startswith(prefix)]
         if entries:
             key = key_of(prefix, key_of_entries(entries), python, compiler)
-            yield Draft(about, key, partial(_compiled, entries, python, report), _size(entries))
+            yield Draft(about, key, partial(_compiled, entries, python, report), sum(entry.size for entry in entries))
     for file in bundle.files:
         if file.path.startswith("databases/"):
-            yield _draft(f"database {Path(file.path).name.removesuffix('.db')}", Entry.baked(BUNDLE, file))
-    yield _draft("the Manifest", Entry.of(f"{BUNDLE}/{FILE_NAME}", bundle.manifest.to_json()))
+            yield draft_of(f"database {Path(file.path).name.removesuffix('.db')}", [Entry.baked(BUNDLE, file)])
+    yield draft_of("the Manifest", [Entry.of(f"{BUNDLE}/{FILE_NAME}", bundle.manifest.to_json())])
 
 
 def pack(
@@ -160,23 +177,15 @@ def index(images: Sequence[PlatformImage], said: Mapping[str, str]) -> Tree:
     return Tree(Blob.of(canonical(value), value["mediaType"]), (), tuple(one.tree for one in images))
 
 
-def _draft(about: str, *entries: Entry) -> Draft:
-    return Draft(about, key_of_entries(entries), lambda: nullcontext(entries), _size(entries))
-
-
-def _size(entries: Sequence[Entry]) -> int:
-    return sum(entry.size for entry in entries)
-
-
 @contextmanager
-def _packages(wanted: Requirements, report: Report) -> Generator[Sequence[Entry], None, None]:
+def _packages(wanted: Requirements, report: Report) -> Generator[Iterator[bytes], None, None]:
     report.info(f"installing packages for {wanted.platform}, Python {wanted.python}")
     with TemporaryDirectory(prefix="baked-") as workspace:
         entries = install(wanted, Path(workspace, "lib"))
-        yield [*entries, *bytecode(entries, wanted.python, Path(workspace, "bytecode"), report)]
+        yield tarball([*entries, *bytecode(entries, wanted.python, Path(workspace, "bytecode"), report)])
 
 
 @contextmanager
-def _compiled(entries: Sequence[Entry], python: str, report: Report) -> Generator[Sequence[Entry], None, None]:
+def _compiled(entries: Sequence[Entry], python: str, report: Report) -> Generator[Iterator[bytes], None, None]:
     with TemporaryDirectory(prefix="baked-") as workspace:
-        yield [*entries, *bytecode(entries, python, Path(workspace), report)]
+        yield tarball([*entries, *bytecode(entries, python, Path(workspace), report)])

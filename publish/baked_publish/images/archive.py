@@ -63,6 +63,16 @@ def archive_blocks(
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
+def docker_archive(one: PlatformImage, name: str, report: Report) -> Iterator[bytes]:
+    """Yield an archive of one platform's image for ``docker load`` alone."""
+    blobs = [one.config, *(layer.blob for layer in one.layers)]
+    with report.progress("loading", sum(blob.descriptor.size for blob in blobs)) as advance:
+        for blob in blobs:
+            yield from _entry(path_of(blob), blob, advance)
+    yield from _entry("manifest.json", Blob.of(_docker_manifest(one, name), ""), lambda _done: None)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
 def _docker_manifest(one: PlatformImage, name: str) -> bytes:
     layers = [path_of(layer.blob) for layer in one.layers]
     return canonical([{"Config": path_of(one.config), "RepoTags": [name], "Layers": layers}])

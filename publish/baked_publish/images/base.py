@@ -46,6 +46,12 @@ class BaseImage:
     python: str
     """``3.13``."""
 
+    @property
+    def pinned(self) -> str:
+        """``HOST/REPOSITORY@sha256:...``, as a FROM line takes it."""
+        named = self.name.rpartition(":")[0] if ":" in self.name.rpartition("/")[2] else self.name
+        return f"{named}@{self.digest}"
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -1,7 +1,7 @@
 """Making a layer: taken from the cache by what goes into it, or written, hashed and compressed in one pass."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -17,8 +17,8 @@ from baked_publish.registry.content import Blob
 from baked_publish.registry.descriptor import Descriptor
 from baked_publish.report import Advance, Report
 
-Opening = Callable[[], AbstractContextManager[Sequence[Entry]]]
-"""Opens the context in which a layer's files lie on this disk."""
+Opening = Callable[[], AbstractContextManager[Iterable[bytes]]]
+"""Opens the context in which a layer's tar can be read, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Draft:
     """One line of the image's history."""
     key: str
     """64 hex digits of all that goes into it."""
-    files: Opening
+    tar: Opening
     size: int = 0
     """Bytes of content, for progress; 0 if nobody knows yet."""
 
@@ -37,6 +37,13 @@ class Draft:
 def key_of(*parts: object) -> str:
     """Return the 64 hex digits of ``parts``, which are JSON, and of how layers are compressed."""
     return sha256(canonical([COMPRESSOR, *parts])).hexdigest()
+
+
+def draft_of(about: str, entries: Sequence[Entry]) -> Draft:
+    """Return the draft of a layer of files that lie on this disk."""
+    return Draft(
+        about, key_of_entries(entries), lambda: nullcontext(tarball(entries)), sum(each.size for each in entries)
+    )
 
 
 def key_of_entries(entries: Iterable[Entry]) -> str:
@@ -75,16 +82,16 @@ def _opened(draft: Draft, known: Known, cache: LayerCache, report: Report) -> Bi
 
 
 def _made(draft: Draft, cache: LayerCache, report: Report) -> tuple[Known, BinaryIO]:
-    with draft.files() as entries, report.progress(f"packing {draft.about}", draft.size) as advance:
-        return cache.store(draft.key, partial(_write, entries, advance))
+    with draft.tar() as blocks, report.progress(f"packing {draft.about}", draft.size) as advance:
+        return cache.store(draft.key, partial(_write, blocks, advance))
 
 
-def _write(entries: Sequence[Entry], advance: Advance, out: BinaryIO) -> Known:
-    """Write the compressed tar of ``entries`` to ``out`` in one pass."""
+def _write(blocks: Iterable[bytes], advance: Advance, out: BinaryIO) -> Known:
+    """Write a compressed tar to ``out`` in one pass."""
     tar, whole, size = sha256(), sha256(), 0
 
     def read() -> Iterator[bytes]:
-        for block in tarball(entries):
+        for block in blocks:
             tar.update(block)
             advance(len(block))
             yield block
