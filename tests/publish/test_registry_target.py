@@ -1,39 +1,49 @@
 """The target ``registry``, against a real one: what is sent and read back, and what two publishes do to each other."""
 
 import json
+import os
 import re
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from line import LIMIT, make_database
+from line import LIMIT, PROGRAM, make_database, program, result
 from registry import Registry, serving
 
 from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.deployment import Candidate, Deployment
 from baked_publish.errors import (
+    LockedError,
+    NotFoundError,
+    PlanRefused,
     PreflightError,
+    TargetError,
     UsageError,
     VerifyError,
 )
 from baked_publish.images.published import read
 from baked_publish.ingredients import Ingredients, baking
+from baked_publish.ledger import shelf
+from baked_publish.ledger.lease import Lease
 from baked_publish.ledger.ledger import Ledger
 from baked_publish.pipeline import Outcome, Wish
-from baked_publish.registry.descriptor import INDEX
+from baked_publish.registry.descriptor import INDEX, MANIFEST
 from baked_publish.report import Silent
 from baked_publish.targets.registry import RegistryOptions, RegistryPublisher
 from baked_publish.verify import verify
 
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
 FOREIGN = b'{"schemaVersion":2,"mediaType":"%b","manifests":[]}' % INDEX.encode()
-ALL = Wish(force=True)
+FORCED = Wish(force=True)
 
 
 @dataclass(frozen=True)
@@ -244,3 +254,239 @@ def test_a_blob_that_the_registry_damaged_is_caught(bench: Bench, tmp_path: Path
             pipeline.publish(publisher, bench.baking(2), Wish(), Silent())
         assert damaged.digest() == before
         assert not damaged.publisher().candidates()
+
+
+# What was there before
+
+
+def test_a_tag_of_somebody_else_is_not_overwritten_unless_forced(bench: Bench) -> None:
+    bench.registry.put(f"{bench.repository}/manifests/live", FOREIGN, INDEX)
+    before = bench.registry.files()
+    with pytest.raises(PlanRefused, match=f"overwrite tag {bench.name()}, which baked-data did not publish"):
+        bench.publish(1)
+    assert bench.registry.files() == before
+    with pytest.raises(PlanRefused):
+        bench.publish(1, Wish(preview=True))
+    assert bench.publish(1, FORCED).action == "published"
+    assert bench.deployed(2).live
+
+
+def test_a_tag_that_somebody_moved_meanwhile_stays_where_it_is(bench: Bench) -> None:
+    bench.publish(1)
+    publisher = bench.publisher()
+    verified = publisher.stored
+
+    def moved(at: Candidate | Deployment) -> Any:
+        bench.registry.put(f"{bench.repository}/manifests/live", FOREIGN, INDEX)
+        return verified(at)
+
+    publisher.stored = moved  # type: ignore[method-assign]  # somebody moves it while it is read back
+    with pytest.raises(LockedError, match=r"somebody else moved it\. Nothing was changed"):
+        pipeline.publish(publisher, bench.baking(2), Wish(), Silent())
+    assert bench.manifest("live") == json.loads(FOREIGN)
+    assert not bench.publisher().candidates()
+
+
+def test_what_the_tag_names_is_live_though_somebody_else_moved_it(bench: Bench) -> None:
+    first, second = bench.deployed(1), bench.deployed(2)
+    old = bench.registry.blob(f"sha256:{first.artifact_digest}").read_bytes()
+    bench.registry.put(f"{bench.repository}/manifests/live", old, MANIFEST)
+    live = bench.publisher().live()
+    assert live is not None
+    assert (live.revision, live.previous) == (first.revision, second.revision)
+    assert [each.revision for each in bench.publisher().history()] == [first.revision, second.revision]
+
+
+def test_something_else_where_the_ledger_would_lie_is_told(bench: Bench) -> None:
+    bench.registry.put(f"{bench.repository}/manifests/live.baked", FOREIGN, INDEX)
+    with pytest.raises(TargetError, match=r"live\.baked is not a ledger of baked-data"):
+        bench.publish(1)
+    assert bench.tags() == ["live.baked"]
+
+
+def test_a_rollback_to_an_image_that_was_removed_is_told(bench: Bench) -> None:
+    first, second = bench.deployed(1), bench.deployed(2)
+    publisher = bench.publisher()
+    publisher._shelf.repository.delete(f"sha256:{first.artifact_digest}")
+    with pytest.raises(NotFoundError, match=f"@sha256:{first.artifact_digest} is gone"):
+        pipeline.rollback(publisher, None, Wish(), Silent())
+    live = bench.publisher().live()
+    assert live is not None
+    assert live.revision == second.revision
+    assert bench.publish(3).action == "published"
+
+
+# What is removed
+
+
+def test_old_images_go_and_those_of_other_tags_stay(bench: Bench) -> None:
+    first = bench.deployed(1)
+    bench.publish(1, tag="other")
+    second = bench.deployed(2, Wish(keep=0))
+    third = bench.deployed(3, Wish(keep=0))
+    held = [removed(bench, each) for each in (first, second, third)]
+    assert held == [False, True, False]
+    assert verify(bench.publisher("other"), live_of(bench, "other"), Silent()).digest == first.bundle_digest
+
+
+def live_of(bench: Bench, tag: str) -> Deployment:
+    live = bench.publisher(tag).live()
+    assert live is not None
+    return live
+
+
+def removed(bench: Bench, deployment: Deployment) -> bool:
+    publisher = bench.publisher()
+    return publisher._shelf.repository.find(f"sha256:{deployment.artifact_digest}") is None
+
+
+def test_unpublish_leaves_another_tag_of_the_same_image(bench: Bench) -> None:
+    first = bench.deployed(1)
+    bench.publish(1, tag="other")
+    bench.publish(2)
+    pipeline.unpublish(bench.publisher(), Silent())
+    assert [each for each in bench.tags() if not each.startswith("sha256-")] == ["other", "other.baked"]
+    assert verify(bench.publisher("other"), live_of(bench, "other"), Silent()).digest == first.bundle_digest
+    pipeline.unpublish(bench.publisher("other"), Silent())
+    assert not bench.tags()
+
+
+def test_a_registry_that_removes_nothing_says_so_and_publishes_all_the_same(bench: Bench, tmp_path: Path) -> None:
+    with serving(tmp_path / "own", deletes=False) as own:
+        stubborn = replace(bench, registry=own)
+        for version in (1, 2, 3):
+            stubborn.publish(version, Wish(keep=0))
+        assert len(stubborn.publisher().history()) == 1
+        with pytest.raises(TargetError, match=r"with its ledger 'live\.baked' and all images: .*405"):
+            pipeline.unpublish(stubborn.publisher(), Silent())
+        assert stubborn.publish(3).action == "unchanged"
+
+
+def test_a_first_publish_that_fails_leaves_no_tag(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "verify", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.publish(1)
+    assert not [each for each in bench.tags() if not each.startswith("sha256-")]
+
+
+# Two at once, and what a killed run leaves
+
+
+@pytest.mark.parametrize(
+    ("step", "when"),
+    [("Shelf.move", "before"), ("Shelf.move", "after"), ("Shelf.change", "before"), ("Repository.put", "after")],
+)
+def test_killed_while_it_promotes_either_all_is_done_or_nothing(bench: Bench, step: str, when: str) -> None:
+    bench.publish(1)
+    killed = killing(bench, 2, step, when)
+    assert killed.wait(LIMIT) == -signal.SIGKILL
+    moved = (step, when) != ("Shelf.move", "before")
+    live = live_of(bench, "live")
+    verify(bench.publisher(), live, Silent())
+    assert (live.previous is not None) is moved
+    assert [each.live for each in bench.publisher().history()] == [True, False][: 1 + moved]
+    assert bench.publish(2).action == ("unchanged" if moved else "published")
+    assert bench.publish(3).action == "published"
+    assert len(bench.publisher().history()) == 3
+    assert not bench.publisher().candidates()
+    pipeline.rollback(bench.publisher(), None, Wish(), Silent())
+
+
+def killing(bench: Bench, version: int, step: str, when: str, **env: str) -> "subprocess.Popen[bytes]":
+    database = make_database(bench.folder / "data.db", version)
+    target = f"{RegistryPublisher.__module__}:{RegistryPublisher.__name__}"
+    options = json.dumps({"base_image": bench.options.base_image})
+    words = [sys.executable, str(KILLED), target, bench.name(), str(database), step, when, options]
+    return subprocess.Popen(words, cwd=bench.folder, env={**os.environ, **env}, stderr=subprocess.DEVNULL)
+
+
+def test_a_publish_killed_elsewhere_holds_its_lease_until_it_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.publish(1)
+    elsewhere = killing(bench, 2, "promote", "before", BAKED_STATE_HOME=str(bench.folder / "elsewhere"))
+    assert elsewhere.wait(LIMIT) == -signal.SIGKILL
+    with pytest.raises(LockedError, match=rf"in process {elsewhere.pid} on .*: wait until .* its lease ends at \d\d:"):
+        bench.publish(3)
+    assert bench.publish(3, Wish(dry_run=True)).action == "planned"
+    held = bench.ledger()
+    assert held.lease is not None
+    bench.write_ledger(replace(held, lease=replace(held.lease, until=datetime.now(UTC) - timedelta(seconds=1))))
+    assert bench.publish(3).action == "published"
+    assert not bench.publisher().candidates()
+    assert bench.ledger().lease is None
+    monkeypatch.setenv("BAKED_STATE_HOME", str(bench.folder / "elsewhere"))
+    assert bench.publish(4).action == "published"
+
+
+def test_a_publish_whose_lease_was_taken_changes_nothing(bench: Bench) -> None:
+    bench.publish(1)
+    publisher = bench.publisher()
+    verified = publisher.stored
+
+    def taken(at: Candidate | Deployment) -> Any:
+        bench.write_ledger(replace(bench.ledger(), lease=Lease.take("elsewhere")))
+        return verified(at)
+
+    publisher.stored = taken  # type: ignore[method-assign]  # somebody takes it while the image is read back
+    before = bench.digest()
+    with pytest.raises(LockedError, match="is under way in process"):
+        pipeline.publish(publisher, bench.baking(2), Wish(), Silent())
+    assert bench.digest() == before
+    assert bench.ledger().lease is not None
+
+
+def test_a_lease_is_renewed_while_a_publish_takes_its_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "RENEWED", 0.05)
+    publisher = bench.publisher()
+    with publisher.lock():
+        publisher._shelf.hold()
+        first = bench.ledger().lease
+        assert first is not None
+        deadline = datetime.now(UTC) + timedelta(seconds=LIMIT)
+        while (now := bench.ledger().lease) is not None and now.until == first.until:
+            assert datetime.now(UTC) < deadline
+    assert not bench.tags()
+
+
+def test_many_machines_at_once_never_interleave(bench: Bench) -> None:
+    """Each either publishes whole, or is kept out and says so; what is live is what its ledger says was last."""
+    bench.publish(1)
+    machines = [publishing(bench, number) for number in range(2, 6)]
+    done = {number: each.communicate(timeout=2 * LIMIT) for number, each in enumerate(machines, 2)}
+    codes = [each.returncode for each in machines]
+    assert set(codes) <= {0, LockedError.exit_code}, done
+    assert 0 in codes
+    live, history = live_of(bench, "live"), bench.publisher().history()
+    assert len(history) == 1 + codes.count(0)
+    assert [each.previous for each in history] == [*(each.revision for each in history[1:]), None]
+    assert history[0] == live
+    verify(bench.publisher(), live, Silent())
+    assert not bench.publisher().candidates()
+    assert bench.publish(7).action == "published"
+
+
+def publishing(bench: Bench, number: int) -> "subprocess.Popen[str]":
+    """Publish other data to the same tag from another machine, as it were."""
+    folder = bench.folder / str(number)
+    folder.mkdir()
+    database = make_database(folder / "data.db", number)
+    words = [*PROGRAM, "registry", str(database), bench.name(), "--base-image", bench.options.base_image, "--json"]
+    env = {**os.environ, "BAKED_STATE_HOME": str(folder / "state")}
+    return subprocess.Popen(words, cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_the_program_prints_the_digest_and_answers_for_it(bench: Bench) -> None:
+    database = make_database(bench.folder / "data.db", 1)
+    flags = ["--base-image", bench.options.base_image]
+    done = program("registry", database, bench.name(), *flags, cwd=bench.folder)
+    assert done.stdout == f"{bench.name()}@{bench.digest()}\n", done.stderr
+    told = result("status", "registry", bench.name())
+    assert told["live"]["artifact_digest"] == str(bench.digest()).removeprefix("sha256:")
+    assert told["answers"] is True
+    assert len(result("history", "registry", bench.name())["deployments"]) == 1
+    assert result("unpublish", "registry", bench.name(), "--yes")["ok"] is True
+    assert result("status", "registry", bench.name(), code=NotFoundError.exit_code)["error"]["kind"] == "NotFoundError"

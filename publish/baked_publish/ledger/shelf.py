@@ -223,15 +223,19 @@ class Shelf:
         if self._lease is None or ledger.lease is None or ledger.lease.holder != self._lease.holder:
             raise self._locked(ledger.lease)
         self._lease = self._lease.renewed()
-        new = replace(how(ledger), lease=self._lease)
-        self._put(new, digest)
-        return new
+        return self._put(replace(how(ledger), lease=self._lease), digest)
 
-    def _put(self, ledger: Ledger, old: str) -> None:
-        """Write ``ledger``, and remove what held it before, by its digest."""
-        written = f"{datetime.now(UTC).isoformat()} {secrets.token_hex(8)}"
-        data = replace(ledger, written=written).to_json()
-        new = self.repository.put(self.ledger_tag, data, INDEX, settle=False)
+    def _put(self, ledger: Ledger, old: str) -> Ledger:
+        """Write ``ledger``, without images that somebody removed, and remove what held it before, by its digest."""
+        try:
+            new = self._store(ledger)
+        except TargetError:  # most registries take no index that names what they do not have
+            gone = [name for name, each in ledger.records.items() if self.repository.find(each.digest) is None]
+            if not gone:
+                raise
+            self._report.info(f"{', '.join(gone)}: somebody removed the image, the ledger forgets it")
+            ledger = ledger.forget(*gone)
+            new = self._store(ledger)
         self._wait_for_news(old)
         if old and old != new:
             try:
@@ -239,6 +243,11 @@ class Shelf:
                 self._refusal = None
             except PublishError as exc:  # a few hundred bytes stay: some registries remove nothing
                 self._refusal = exc
+        return ledger
+
+    def _store(self, ledger: Ledger) -> str:
+        written = f"{datetime.now(UTC).isoformat()} {secrets.token_hex(8)}"
+        return self.repository.put(self.ledger_tag, replace(ledger, written=written).to_json(), INDEX, settle=False)
 
     def _wait_for_news(self, old: str) -> None:
         """Wait until the registry no longer tells of the ledger before: some take a while to see what they took."""
