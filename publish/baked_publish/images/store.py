@@ -47,10 +47,7 @@ class Layout:
     def manifest(self, reference: str) -> tuple[Descriptor, bytes]:
         """Return what a tag or digest names; without one, the only image there is."""
         descriptor = self._named(reference)
-        data = self._read(descriptor.digest)
-        if digest_of(data) != descriptor.digest:
-            raise ConfigError(f"{descriptor.digest} in {str(self._folder)!r} is damaged: write the layout again")
-        return descriptor, data
+        return descriptor, self._read(descriptor.digest)
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
         """Open a blob."""
@@ -90,7 +87,10 @@ class Layout:
 
     def _read(self, digest: str) -> bytes:
         with self.open(Descriptor("", digest, 0)) as file:
-            return file.read()
+            data = file.read()
+        if digest_of(data) != digest:
+            raise ConfigError(f"{digest} in {str(self._folder)!r} is damaged: write the layout again")
+        return data
 
     def _path(self, digest: str) -> Path:
         return self._folder / "blobs" / digest.replace(":", "/")
