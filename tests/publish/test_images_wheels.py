@@ -209,12 +209,16 @@ def test_a_package_without_a_wheel_is_never_built(index: Path, tmp_path: Path) -
     source = tmp_path / "baked-source-1.0"
     source.mkdir()
     (source / "setup.py").write_text(f"open({str(mark)!r}, 'w')\n")
-    (source / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: baked-source\nVersion: 1.0\n")
+    (source / "PKG-INFO").write_text("Metadata-Version: 2.2\nName: baked-source\nVersion: 1.0\n")
     subprocess.run(
         ["tar", "-czf", index / "baked-source-1.0.tar.gz", "-C", tmp_path, source.name], check=True, timeout=LIMIT
     )
     with pytest.raises(ConfigError, match=r"'baked-source(==1.0)?' has no wheel for linux/amd64.*--builder docker"):
         requirements(["baked-source"], AMD64, "3.13", Lock())
+    wanted, _ = requirements(["baked-source"], AMD64, "3.13", Lock(), sources=True)  # an engine is to build it
+    assert "baked-source" in {each.name for each in wanted.distributions()}
+    with pytest.raises(ConfigError, match=r"'baked-source(==1.0)?' has no wheel for linux/amd64"):
+        install(Requirements(wanted.text.partition("# beside")[2].partition("\n")[2], AMD64, "3.13"), tmp_path / "lib")
     assert not mark.exists()
 
 

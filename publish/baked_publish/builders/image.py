@@ -95,7 +95,8 @@ def resolve(recipe: ImageRecipe, lock: Lock, report: Report) -> tuple[list[Made]
     for platform in recipe.platforms:
         base = base_image(wanted, platform, lock.bases.get(wanted.asked), report)
         lock = lock if DIGEST in wanted.asked else lock.with_base(wanted.asked, base.digest)
-        needed, lock = requirements(options.install, platform, base.python, lock)
+        sources = options.builder == "docker"
+        needed, lock = requirements(options.install, platform, base.python, lock, sources=sources)
         made.append(Made(base, needed))
     return made, lock
 
