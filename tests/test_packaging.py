@@ -53,6 +53,8 @@ def test_the_wheel_holds_the_templates_and_nothing_of_the_tests(wheel: Path) -> 
         assert {name.split("/")[0] for name in names} == {"baked_core", "baked_publish", "baked_data-0.1.0.dist-info"}
         for name, path in files.items():
             assert archive.read(f"baked_core/templates/{name}") == path.read_bytes()
+        lock = CHECKOUT / "publish" / "baked_publish" / "images" / "requirements.lock"
+        assert archive.read("baked_publish/images/requirements.lock") == lock.read_bytes()
 
 
 @pytest.fixture
