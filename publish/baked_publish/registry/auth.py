@@ -7,9 +7,10 @@ plainly; and never to anybody else.
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -30,11 +31,16 @@ EARLY: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token server gave."""
+    """What a token server gave, or another header that a registry takes."""
 
-    header: str
-    until: float
-    """On the monotonic clock."""
+    header: str = field(repr=False)
+    until: float = inf
+    """When it is not used any more, on the monotonic clock."""
+
+    @property
+    def good(self) -> bool:
+        """Whether it may still be used."""
+        return self.until > time.monotonic()
 
 
 class Authority:
@@ -52,7 +58,7 @@ class Authority:
     def header(self, scopes: Sequence[str]) -> str | None:
         """Return the Authorization header for a request that needs ``scopes``, if one is known."""
         token = self._tokens.get(tuple(scopes))
-        return token.header if token and token.until - EARLY > time.monotonic() else None
+        return token.header if token and token.good else None
 
     def answer(self, asked: Challenge | None, scopes: Sequence[str], refused: str | None) -> str | None:
         """Return a new header after a 401; None if there is nothing more to offer.
@@ -61,24 +67,28 @@ class Authority:
         """
         with self._guard:
             known = self._tokens.get(tuple(scopes))
-            if known and known.header != refused:  # another thread was faster
+            if known and known.good and known.header != refused:  # another thread was faster
                 return known.header
-            credentials = self.credentials()
-            if asked is None or (asked.scheme == "basic" and credentials is None):
+            token = self._token(asked, scopes)
+            if token is None or token.header == refused:
                 return None
-            if credentials and credentials.bearer:
-                token = Token(f"Bearer {credentials.bearer}", float("inf"))
-                if token.header == refused:
-                    return None
-            elif asked.scheme == "basic":
-                header = f"Basic {cast('Credential', credentials).basic()}"
-                if header == refused:
-                    return None
-                token = Token(header, float("inf"))
-            else:
-                token = self._fetch(asked, scopes, credentials)
             self._tokens[tuple(scopes)] = token
             return token.header
+
+    def _token(self, asked: Challenge | None, scopes: Sequence[str]) -> Token | None:
+        credential = self.credentials()
+        if asked and asked.scheme == "bearer":
+            known = credential.bearer if credential else ""
+            return Token(f"Bearer {known}") if known else self._fetch(asked, scopes, credential)
+        if asked and credential and credential.secret:
+            return Token(f"Basic {credential.basic()}")
+        return None
+
+    def secrets(self) -> Iterator[str]:
+        """Yield everything that nobody may see."""
+        if self._credentials:
+            yield from self._credentials.secrets()
+        yield from (token.header.partition(" ")[2] for token in list(self._tokens.values()))
 
     def credentials(self) -> Credential | None:
         """Return what is stored for the registry; looked up once."""
@@ -96,17 +106,17 @@ class Authority:
             raise self._refused(realm, response.status_code, credentials)
         try:
             raw = cast("Mapping[str, Any]", response.json())
-            value = raw.get("token") or raw["access_token"]
+            value = str(raw.get("token") or raw["access_token"])
             lifetime = float(raw.get("expires_in") or LIFETIME)
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             raise PreflightError(f"{_host(realm)} gave no token for {self._host}: {exc!r}") from exc
-        return Token(f"Bearer {value}", time.monotonic() + lifetime)
+        return Token(f"Bearer {value}", time.monotonic() + lifetime - min(EARLY, lifetime / 2))
 
     def _ask(self, realm: str, service: str, scopes: list[str], credentials: Credential | None) -> "httpx.Response":
         if credentials and credentials.identity:
             form = {"grant_type": "refresh_token", "client_id": CLIENT, "service": service, "scope": " ".join(scopes)}
             response = self._send("POST", realm, data={**form, "refresh_token": credentials.identity})
-            if response.status_code != HTTPStatus.NOT_FOUND:
+            if response.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
                 return response
         headers = {"Authorization": f"Basic {credentials.basic()}"} if credentials and credentials.username else {}
         said = [("service", service)] if service else []
@@ -114,15 +124,17 @@ class Authority:
 
     def _require_safe(self, realm: str) -> None:
         parts = urlsplit(realm)
-        itself = parts.netloc == self._host or is_loopback(self._host)
-        if parts.scheme == "https" or (parts.scheme == "http" and (itself or self._plain)):
+        plain = self._plain or (is_loopback(self._host) and is_loopback(parts.netloc))
+        if parts.netloc and (parts.scheme == "https" or (parts.scheme == "http" and plain)):
             return
         raise PreflightError(
             f"{self._host} sends us to {_host(realm)!r} for a token, which does not speak https: no secret goes there"
         )
 
     def _refused(self, realm: str, status: int, credentials: Credential | None) -> PreflightError:
-        who = f"user {credentials.username!r}" if credentials and credentials.username else "nobody"
+        who = "who is not logged in"
+        if credentials:
+            who = f"{credentials.username or 'the holder'!r} of {credentials.source!r}"
         return PreflightError(
             f"{_host(realm)} gave no token for {self._host} to {who} ({status}): {advice(self._host)}"
         )

@@ -35,6 +35,8 @@ class Blob:
             while block := source.read(BLOCK):
                 seen.update(block)
                 size += len(block)
+                if size > self.descriptor.size:
+                    break
                 yield block
         if (size, "sha256:" + seen.hexdigest()) != (self.descriptor.size, self.descriptor.digest):
             raise DigestError(

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -46,14 +46,6 @@ class Credential:
         yield from (each for each in (self.secret, self.identity, self.bearer) if each)
         if self.secret:
             yield self.basic()
-
-
-Credentials = Callable[[str, str], Credential | None]
-"""Finds the credential for a host and a repository; None means anonymous."""
-
-
-def nobody(host: str, repository: str) -> None:
-    """Know no credential."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +145,7 @@ def _plain(key: str) -> str:
 
 
 def _credential(entry: JSON, file: Path) -> Credential | None:
-    username, _, secret = base64.b64decode(entry.get("auth") or "").decode().partition(":")
+    username, _, secret = base64.b64decode(entry.get("auth") or "", validate=True).decode().partition(":")
     found = Credential(
         username or entry.get("username") or "",
         secret.rstrip("\0") or entry.get("password") or "",

@@ -2,16 +2,19 @@
 
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final, cast
 
-from baked_publish.errors import NotFoundError, TargetError
+import orjson
+
+from baked_publish.errors import NotFoundError, PreflightError, TargetError
 from baked_publish.registry.content import Blob, Tree
 from baked_publish.registry.descriptor import INDEX, Descriptor
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.upload import How, upload
-from baked_publish.report import Report
+from baked_publish.report import Advance, Report
 
 JOBS: Final = 4
 """Uploads side by side."""
@@ -37,7 +40,7 @@ def push(repository: Repository, tree: Tree, report: Report) -> Sent:
     Raises PreflightError for what a login would mend, TargetError if the registry fails for good, DigestError if a
     blob is not what its descriptor says. What was sent stays, so that the next try sends only the rest.
     """
-    sent = Sent()
+    repository, sent = repository.writing, Sent()
     if repository.find(tree.manifest.descriptor.digest) is not None:
         sent.unchanged = True
         report.detail(f"{repository.name} holds {tree.manifest.descriptor.digest} already")
@@ -56,15 +59,9 @@ def _push_blobs(repository: Repository, blobs: list[Blob], sent: Sent, report: R
     guard, stop = threading.Lock(), threading.Event()
 
     def one(blob: Blob) -> None:
-        if stop.is_set():
-            return
         digest = blob.descriptor.digest
-        try:
-            with report.progress(f"uploading {digest[7:19]}", blob.descriptor.size) as advance:
-                how, size = upload(repository, blob, advance)
-        except BaseException:
-            stop.set()
-            raise
+        with report.progress(f"uploading {digest[7:19]}", blob.descriptor.size) as advance:
+            how, size = upload(repository, blob, partial(_advance, advance, stop))
         report.detail(f"{digest}: {how.value}")
         with guard:
             sent.blobs[how] += 1
@@ -73,8 +70,21 @@ def _push_blobs(repository: Repository, blobs: list[Blob], sent: Sent, report: R
                 sent.digests.append(digest)
 
     with ThreadPoolExecutor(JOBS) as pool:
-        for done in [pool.submit(one, blob) for blob in blobs]:
-            done.result()
+        under_way = [pool.submit(one, blob) for blob in blobs]
+        try:
+            for done in as_completed(under_way):
+                done.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _advance(advance: Advance, stop: threading.Event, size: int) -> None:
+    """Tell of progress, and end this upload if another one has failed."""
+    if stop.is_set():
+        raise TargetError("another upload failed")
+    advance(size)
 
 
 def _told(sent: Sent) -> str:
@@ -87,20 +97,19 @@ def attach(repository: Repository, document: Tree, subject: Descriptor, report: 
 
     After the distribution specification, "Referrers Tag Schema".
     """
+    repository = repository.writing
     push(repository, document, report)
     path = f"/v2/{repository.path}/referrers/{subject.digest}"
     try:
         repository.session.request("GET", path, scopes=repository.pulling)
-    except (NotFoundError, TargetError):
+    except (NotFoundError, PreflightError, TargetError):
         _list(repository, document, subject)
 
 
 def _list(repository: Repository, document: Tree, subject: Descriptor) -> None:
-    import orjson  # noqa: PLC0415
-
     tag = subject.digest.replace(":", "-")
     try:
-        entries = orjson.loads(repository.manifest(tag)[1])["manifests"]
+        entries = cast("list[dict[str, Any]]", orjson.loads(repository.manifest(tag)[1])["manifests"])
     except NotFoundError:
         entries = []
     entry = document.manifest.descriptor.to_json()

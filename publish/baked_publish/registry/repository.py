@@ -1,8 +1,9 @@
 """A repository of a registry: its manifests and blobs, after the OCI distribution specification."""
 
+import json
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http import HTTPStatus
 from io import RawIOBase
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 from urllib.parse import urlsplit
 
 from baked_publish.errors import DigestError, NotFoundError, TargetError
+from baked_publish.registry.answers import field
 from baked_publish.registry.content import BLOCK, Blob
 from baked_publish.registry.descriptor import (
     DOCKER_LIST,
@@ -19,26 +21,38 @@ from baked_publish.registry.descriptor import (
     Descriptor,
     digest_of,
 )
+from baked_publish.registry.patience import Temporary
 from baked_publish.registry.reference import DIGEST
-from baked_publish.registry.session import Session, Temporary
+from baked_publish.registry.session import Session
 
 if TYPE_CHECKING:
     import httpx
 
 ACCEPT: Final = f"{INDEX}, {MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}"
-LARGEST_MANIFEST: Final = 4 << 20
-"""Bytes; the specification's own bound."""
 SETTLING: Final = 300.0
 """Seconds that a manifest may be unknown after it was accepted."""
+CONTESTED: Final = 15.0
+"""Seconds that a tag may name something else after it was moved; longer, and somebody else has moved it."""
+BREAKS: Final = 4
+"""Tries to go on reading a blob, if none of them brings anything."""
 MISSING: Final = frozenset({int(HTTPStatus.NOT_FOUND)})
 
 
 class Repository:
     """One repository, by an open session."""
 
-    def __init__(self, session: Session, path: str) -> None:
+    def __init__(self, session: Session, path: str, *, writes: bool = False) -> None:
         self.session = session
         self.path = path
+        self._writes = writes
+
+    @property
+    def writing(self) -> "Repository":
+        """The same repository for one who may write: to him many registries say of what is not there that it is not.
+
+        Others are told that they have no rights.
+        """
+        return Repository(self.session, self.path, writes=True)
 
     @property
     def name(self) -> str:
@@ -53,7 +67,7 @@ class Repository:
     @property
     def pulling(self) -> tuple[str, ...]:
         """The scope that reading needs."""
-        return (f"repository:{self.path}:pull",)
+        return self.pushing if self._writes else (f"repository:{self.path}:pull",)
 
     @property
     def pushing(self) -> tuple[str, ...]:
@@ -71,6 +85,8 @@ class Repository:
         size, kind = response.headers.get("content-length", ""), response.headers.get("content-type", "")
         if not DIGEST.fullmatch(digest) or not size.isdecimal():
             return self.manifest(reference)[0]
+        if DIGEST.fullmatch(reference) and digest != reference:
+            raise self._lied(reference, reference, digest)
         return Descriptor(kind.partition(";")[0], digest, int(size))
 
     def manifest(self, reference: str) -> tuple[Descriptor, bytes]:
@@ -80,12 +96,10 @@ class Repository:
         except NotFoundError as exc:
             raise NotFoundError(f"there is no image {self._called(reference)}: check its name") from exc
         data, kind = response.content, response.headers.get("content-type", "").partition(";")[0]
-        if len(data) > LARGEST_MANIFEST:
-            raise TargetError(f"the manifest of {self._called(reference)} has {len(data):,} bytes: it is none")
-        descriptor = Descriptor.of(data, kind)
+        descriptor = Descriptor.of(data, _media_type(data) or kind)
         said = reference if DIGEST.fullmatch(reference) else response.headers.get("docker-content-digest")
         if said and said != descriptor.digest:
-            raise DigestError(f"{self._called(reference)} should be {said}, but the registry sent {descriptor.digest}")
+            raise self._lied(reference, said, descriptor.digest)
         return descriptor, data
 
     def put(self, reference: str, data: bytes, media_type: str, *, settle: bool = True) -> str:
@@ -110,15 +124,16 @@ class Repository:
 
     def settle(self, reference: str, digest: str) -> None:
         """Wait until the registry knows what it has accepted, for minutes; raise TargetError if it never does."""
-        deadline, pause = time.monotonic() + SETTLING, 0.1
+        began, pause = time.monotonic(), 0.1
         while True:
             found = self.find(reference)
             if found is not None and found.digest == digest:
                 return
-            if time.monotonic() > deadline:
-                told = found.digest if found else "nothing"
+            waited = time.monotonic() - began
+            if waited > (CONTESTED if found else SETTLING):
+                told = f"{found.digest}: somebody else has moved it" if found else "nothing: try again later"
                 raise TargetError(
-                    f"{self.name} accepted {digest} as {reference!r}, but names {told} {SETTLING:g} seconds later"
+                    f"{self.name} accepted {digest} as {reference!r}, but {waited:.0f} seconds later it names {told}"
                 )
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
@@ -128,17 +143,17 @@ class Repository:
         self.session.request("DELETE", f"/v2/{self.path}/manifests/{reference}", scopes=self._all)
 
     def tags(self, most: int) -> list[str]:
-        """List at most about ``most`` tags; none if the repository does not exist."""
+        """List at most ``most`` tags; none if the repository does not exist."""
         found: list[str] = []
         path = f"/v2/{self.path}/tags/list?n={most}"
         while path and len(found) < most:
             response = self.session.request("GET", path, scopes=self.pulling, accept=MISSING)
             if response.status_code == HTTPStatus.NOT_FOUND:
                 break
-            found += response.json().get("tags") or []
+            found += field(response, "tags") or []
             following = response.links.get("next", {}).get("url", "")
             path = following if urlsplit(following).netloc in {"", self.session.host} else ""
-        return found
+        return sorted(found)[:most]
 
     # Blobs
 
@@ -151,13 +166,14 @@ class Repository:
     @contextmanager
     def open(self, descriptor: Descriptor) -> Generator[BinaryIO, None, None]:
         """Open a blob for reading as a stream, not yet checked; a connection that breaks is taken up where it broke."""
-        yield cast("BinaryIO", Stream(self._blocks(descriptor)))
+        with closing(self._blocks(descriptor)) as blocks:
+            yield cast("BinaryIO", Stream(blocks))
 
     def blob(self, descriptor: Descriptor) -> Blob:
         """Return a blob that is read from here, and may be mounted elsewhere on the same registry."""
         return Blob(descriptor, partial(self.open, descriptor), self.origin)
 
-    def _blocks(self, descriptor: Descriptor) -> Iterator[bytes]:
+    def _blocks(self, descriptor: Descriptor) -> Generator[bytes, None, None]:
         done, failures = 0, 0
         while done < descriptor.size:
             before = done
@@ -167,9 +183,9 @@ class Repository:
                     yield block
             except Temporary as exc:
                 failures = 0 if done > before else failures + 1
-                if failures > 3:  # noqa: PLR2004 - with nothing read at all
-                    raise TargetError(f"{exc}; try again later") from exc
-                time.sleep(0.2 * 2**failures)
+                if failures >= BREAKS:
+                    raise TargetError(f"{exc} (tried {failures} times); try again later") from exc
+                time.sleep(exc.pause(failures))
             else:
                 if done < descriptor.size and done == before:
                     return  # shorter than it should be: whoever hashes it says so
@@ -195,8 +211,22 @@ class Repository:
         path, headers = f"/v2/{self.path}/manifests/{reference}", {"Accept": ACCEPT}
         return self.session.request(method, path, scopes=self.pulling, headers=headers, accept=accept)
 
+    def _lied(self, reference: str, said: str, sent: str) -> DigestError:
+        return DigestError(
+            f"{self._called(reference)} should be {said}, but the registry has {sent}: it is damaged; publish it again"
+        )
+
     def _called(self, reference: str) -> str:
         return f"{self.name}{'@' if DIGEST.fullmatch(reference) else ':'}{reference}"
+
+
+def _media_type(data: bytes) -> str:
+    """Return what a manifest says of itself, empty if it says nothing or is none."""
+    try:
+        said = json.loads(data).get("mediaType")
+    except (ValueError, AttributeError):
+        return ""
+    return said if isinstance(said, str) else ""
 
 
 class Stream(RawIOBase):

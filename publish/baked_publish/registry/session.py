@@ -3,46 +3,33 @@
 import os
 import ssl
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 
-from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError
+from baked_publish.errors import NotFoundError, PreflightError, TargetError
+from baked_publish.registry.answers import whole, words
 from baked_publish.registry.auth import Authority, advice
 from baked_publish.registry.challenge import challenge
 from baked_publish.registry.credentials import Keychain
+from baked_publish.registry.patience import TEMPORARY, Temporary, retried, wait_of
 from baked_publish.registry.reference import endpoint, is_loopback
 
 if TYPE_CHECKING:
     import httpx
 
-Result = TypeVar("Result")
-TEMPORARY: Final = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
-"""Status codes after which the same request may go well."""
-ATTEMPTS: Final = 5
-PATIENCE: Final = 90.0
-"""Seconds for all attempts at one request."""
-LONGEST_WAIT: Final = 60.0
-"""Seconds of a Retry-After that are waited at most."""
 REDIRECTS: Final = 5
+HEADERS: Final = {"User-Agent": "baked-data", "Accept-Encoding": "identity"}
+"""A digest is of what is stored, not of what it was compressed to on its way."""
+DIRECT: Final = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
+"""Whom no proxy is asked about."""
 CONNECT, READ = 15.0, 120.0
 """Seconds without a sign of life."""
-WORDS: Final = 300
-"""Characters of a registry's own words in an error."""
-
-
-class Temporary(PublishError):
-    """Something that may go well if it is tried again."""
-
-    def __init__(self, message: str, wait: float | None = None) -> None:
-        super().__init__(message)
-        self.wait = wait
-        """Seconds that the registry asked us to wait."""
 
 
 class Session:
@@ -60,7 +47,7 @@ class Session:
         self._guard = threading.Lock()
         self._chosen = len(self._bases) == 1
         timeout = httpx.Timeout(READ, connect=CONNECT)
-        self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers={"User-Agent": "baked-data"})
+        self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers=HEADERS, mounts=DIRECT)
         keychain = Keychain(os.environ, Path.home())
         self._authority = Authority(host, self._bare, partial(keychain, host, repository), plain=insecure)
 
@@ -88,9 +75,9 @@ class Session:
 
         def once() -> "httpx.Response":
             with self._sent(method, path, scopes, headers or {}, content) as response:
-                response.read()
-                self.require(response, accept)
-                return response
+                answer = whole(response)
+            self.require(answer, accept)
+            return answer
 
         return retried(once)
 
@@ -116,11 +103,10 @@ class Session:
         status = response.status_code
         if response.is_success or status in accept:
             return
-        what = (
-            f"{self.host} answered {status} to {response.request.method} {response.request.url.path}: {words(response)}"
-        )
+        told, asked = self.words(response), response.request
+        what = f"{self.host} answered {status} to {asked.method} {asked.url.path}: {told}"
         if status in TEMPORARY:
-            raise Temporary(what, _wait(response))
+            raise Temporary(what, wait_of(response))
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             who = self._authority.credentials()
             name = f"as {who.username!r}" if who and who.username else "without a login"
@@ -129,6 +115,10 @@ class Session:
             raise NotFoundError(what)
         raise TargetError(what)
 
+    def words(self, response: "httpx.Response") -> str:
+        """Return what the registry says of a failure, in one line and without any secret."""
+        return words(response if response.is_closed else whole(response), self._authority.secrets())
+
     @contextmanager
     def _sent(
         self, method: str, path: str, scopes: Sequence[str], headers: Mapping[str, str], content: Any
@@ -136,17 +126,19 @@ class Session:
         """Send with what is known of authorization, once more if the registry asks for it, after any redirects."""
         self._choose()
         url = urljoin(self._bases[0], path)
+        if not self._own(url):
+            self._require_safe(self._bases[0], url)
         sent = self._authority.header(scopes) if self._own(url) else None
         body = content() if callable(content) else content
         with self._followed(method, url, {**headers, **_authorization(sent)}, body) as response:
-            if response.status_code != HTTPStatus.UNAUTHORIZED or not self._own(url):
-                yield response
+            if response.status_code != HTTPStatus.UNAUTHORIZED or not self._own(str(response.request.url)):
+                yield response  # what another host asks for is none of its business
                 return
-            response.read()
+            answer = whole(response)
             asked = challenge(", ".join(response.headers.get_list("www-authenticate")))
             fresh = self._authority.answer(asked, scopes, sent)
             if fresh is None:
-                yield response
+                yield answer
                 return
         body = content() if callable(content) else content
         with self._followed(method, url, {**headers, **_authorization(fresh)}, body) as response:
@@ -164,7 +156,7 @@ class Session:
                     return
                 target = urljoin(url, response.headers["location"])
             self._require_safe(url, target)
-            if urlsplit(target).netloc != urlsplit(url).netloc:
+            if not self._own(target):
                 headers = {key: value for key, value in headers.items() if key != "Authorization"}
             url = target
         raise TargetError(f"{self.host} redirects more than {REDIRECTS} times for {urlsplit(url).path}")
@@ -199,7 +191,7 @@ class Session:
             except httpx.TransportError as exc:
                 raise Temporary(f"{_shown(url)} cannot be reached: {exc or type(exc).__name__}") from exc
             if response.status_code in TEMPORARY:
-                raise Temporary(f"{_shown(url)} answered {response.status_code}", _wait(response))
+                raise Temporary(f"{_shown(url)} answered {response.status_code}", wait_of(response))
             return response
 
         return retried(once)
@@ -221,56 +213,17 @@ class Session:
             self._chosen = True
 
     def _own(self, url: str) -> bool:
-        return urlsplit(url).netloc == urlsplit(self._bases[0]).netloc
+        mine, asked = urlsplit(self._bases[0]), urlsplit(url)
+        return (mine.scheme, mine.netloc) == (asked.scheme, asked.netloc)
 
     def _require_safe(self, url: str, target: str) -> None:
         """Refuse to follow a registry to where it has no business: from TLS to none, or into a private network."""
         old, new = urlsplit(url), urlsplit(target)
         same = old.netloc == new.netloc
         if new.scheme not in {"http", "https"} or (old.scheme == "https" and new.scheme == "http"):
-            raise TargetError(f"{self.host} redirects to {new.scheme}://{new.netloc}, which is not encrypted: refused")
-        if not same and not is_loopback(self.host) and _is_private(new.hostname or ""):
-            raise TargetError(f"{self.host} redirects into a private network, to {new.netloc!r}: refused")
-
-
-def retried(once: Callable[[], Result]) -> Result:
-    """Call ``once`` until it goes well or there is no hope; Temporary becomes a TargetError in the end."""
-    import stamina  # noqa: PLC0415 - 30 ms
-
-    stamina.instrumentation.set_on_retry_hooks([])
-
-    def helps(exc: Exception) -> bool | float:
-        if not isinstance(exc, Temporary):
-            return False
-        return True if exc.wait is None else min(exc.wait, LONGEST_WAIT)
-
-    try:
-        for attempt in stamina.retry_context(
-            on=helps, attempts=ATTEMPTS, timeout=PATIENCE, wait_initial=0.2, wait_max=10
-        ):
-            with attempt:
-                return once()
-    except Temporary as exc:
-        raise TargetError(
-            f"{exc} (tried {ATTEMPTS} times); nothing that was live was changed: try again later"
-        ) from exc
-    raise AssertionError
-
-
-def words(response: "httpx.Response") -> str:
-    """Return what a registry says of a failure, in one line: its errors as the specification has them, or its text."""
-    try:
-        response.read()
-        raw: Any = response.json()
-        told = "; ".join(f"{each.get('code', '')} {each.get('message', '')}".strip() for each in raw["errors"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        told = " ".join(response.text.split())
-    return told[:WORDS] or "no word of why"
-
-
-def _wait(response: "httpx.Response") -> float | None:
-    said = response.headers.get("retry-after", "")
-    return float(said) if said.isdecimal() else None
+            raise TargetError(f"{self.host} sends us to {new.scheme}://{new.netloc}, which is not encrypted: refused")
+        if not same and not _is_private(old.hostname or "") and _is_private(new.hostname or ""):
+            raise TargetError(f"{self.host} sends us into a private network, to {new.netloc!r}: refused")
 
 
 def _authorization(header: str | None) -> dict[str, str]:

@@ -8,10 +8,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode, urljoin
 
-from baked_publish.errors import DigestError, NotFoundError, TargetError
+from baked_publish.errors import DigestError, NotFoundError, PreflightError, TargetError
+from baked_publish.registry.answers import whole
 from baked_publish.registry.content import Blob
+from baked_publish.registry.patience import Temporary
 from baked_publish.registry.repository import Repository
-from baked_publish.registry.session import Temporary, words
 from baked_publish.report import Advance
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 TRIES: Final = 6
 """Breaks of one upload after which it is given up, if none of them brought it further."""
-LONGEST_WAIT: Final = 30.0
-"""Seconds between two tries."""
 OCTETS: Final = {"Content-Type": "application/octet-stream"}
 
 
@@ -56,7 +55,7 @@ def _begin(repository: Repository, blob: Blob) -> str | None:
         scopes = (*repository.pushing, f"repository:{source}:pull")
         try:
             response = repository.session.request("POST", f"{path}?{asked}", scopes=scopes)
-        except TargetError:  # some registries refuse what they could just not do
+        except (TargetError, PreflightError, NotFoundError):  # some registries refuse what they could just not do
             response = repository.session.request("POST", path, scopes=repository.pushing)
         if response.status_code == HTTPStatus.CREATED:
             return None
@@ -77,7 +76,7 @@ def _send(repository: Repository, blob: Blob, place: str, advance: Advance) -> i
             failures += 1
             if failures >= TRIES:
                 raise TargetError(f"{exc} (tried {failures} times); no tag was moved: try again later") from exc
-            time.sleep(min(exc.wait if exc.wait is not None else 0.2 * 2**failures, LONGEST_WAIT))
+            time.sleep(exc.pause(failures))
             if repository.has(blob.descriptor.digest):  # the answer to the last request was lost
                 return course.sent
             course.resume()
@@ -135,20 +134,20 @@ class _Course:
             if start < len(block):
                 yield block[start:]
                 self.sent += len(block) - start
-                if passed > self._told:
-                    self._advance(passed - self._told)
-                    self._told = passed
+                self._advance(max(0, passed - self._told))
+                self._told = max(passed, self._told)
 
     def _require(self, response: "httpx.Response") -> None:
         if response.is_success:
             return
-        told = words(response)
+        response = whole(response)
+        told = self._repository.session.words(response)
         if response.status_code == HTTPStatus.BAD_REQUEST and "DIGEST_INVALID" in told:
             raise DigestError(
                 f"{self._repository.name} says that {self._blob.descriptor.digest} arrived with other bytes: {told}; "
                 "run the command again"
             )
-        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if response.status_code in {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.NOT_FOUND}:
             raise Temporary(f"{self._repository.name} lost its place in an upload: {told}")
         self._repository.session.require(response)
 
