@@ -9,10 +9,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from baked_core import headers
+from baked_core.args import Args
 from baked_core.errors import Busy, CoreError
 from baked_core.page import ErrorPage, Link
 from baked_core.renderers import json
-from baked_core.request import Args, Request, Serving
+from baked_core.request import Request, Serving
 from baked_core.routes import Renderers, urls_of
 
 Handler = Callable[[HttpRequest, Any], Awaitable[Response]]

@@ -136,6 +136,19 @@ def _not_in(column: Column, value: str) -> Clause:
 _ELEMENTS: Final = "(select value from json_each(case when json_valid({c}) then {c} end))"
 
 
+def _array_contains(column: Column, value: str) -> Clause:
+    """Look for an element: ``5`` in a URL means the number or the text."""
+    elements, number = _ELEMENTS.replace("{c}", quote(column.name)), _number(value)
+    if number is None:
+        return Clause(f"? in {elements}", (value,))
+    return Clause(f"(? in {elements} or ? in {elements})", (value, number))
+
+
+def _array_contains_not(column: Column, value: str) -> Clause:
+    clause = _array_contains(column, value)
+    return Clause(f"not ({clause.sql})", clause.params)
+
+
 def _table(operators: Iterable[Operator]) -> Mapping[str, Operator]:
     return {operator.name: operator for operator in operators}
 
@@ -157,8 +170,8 @@ OPERATORS: Final = _table(
         Operator("glob", "glob", _template("{c} glob ?")),
         Operator("in", "in", _in),
         Operator("notin", "not in", _not_in),
-        Operator("arraycontains", "array contains", _template("? in " + _ELEMENTS)),
-        Operator("arraynotcontains", "array does not contain", _template("? not in " + _ELEMENTS)),
+        Operator("arraycontains", "array contains", _array_contains),
+        Operator("arraynotcontains", "array does not contain", _array_contains_not),
         Operator("date", "on date", _template("date({c}) = ?")),
         Operator("isnull", "is null", _template("{c} is null"), takes_value=False),
         Operator("notnull", "is not null", _template("{c} is not null"), takes_value=False),

@@ -1,6 +1,6 @@
 """The filter form of a table page, which works without a script: what it sends becomes a plain URL."""
 
-from baked_core.request import Args
+from baked_core.args import Args
 
 _COLUMN, _OPERATOR, _VALUE = "_filter_column", "_filter_op", "_filter_value"
 

@@ -4,10 +4,12 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from baked_core.connection import Rows
+from baked_core.facets import Facet
 from baked_core.filters import Filter
 from baked_core.manifest import Database, ForeignKey, Table, View
 from baked_core.metadata import About, Metadata
-from baked_core.sql import Term
+from baked_core.sql import Clause, Term
+from baked_core.table_query import TableQuery
 from baked_core.values import Row, Value
 
 
@@ -70,6 +72,43 @@ class DataPage(Page):
     """Absolute, as the JSON says it."""
     stream: AsyncGenerator[Rows, None] | None = None
     """The rows that follow ``rows``, all of them, where the answer is streamed."""
+    extras: tuple[str, ...] = ()
+    """What JSON answers beyond the default, as ``_extra`` asks."""
+    statement: Clause = field(default_factory=lambda: Clause(""))
+    """The SQL that read the rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetValue:
+    """One value of a facet, and the way to the rows that have it, or back."""
+
+    value: Value
+    label: Value
+    count: int
+    url: str
+    """Absolute."""
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetResult:
+    """What a facet found."""
+
+    facet: Facet
+    values: tuple[FacetValue, ...]
+    truncated: bool
+    """Whether there are more values."""
+    url: str
+    """Where this page is without the facet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A facet that may be worth a look."""
+
+    facet: Facet
+    url: str
+    """Absolute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +122,8 @@ class TablePage(DataPage):
     """The columns that lead to a row's page; empty if rows have none."""
     next: str | None = None
     """The token of the next page."""
+    query: TableQuery
+    """What the URL asked for: searches, conditions, labels..."""
     filters: tuple[Filter, ...] = ()
     sort: Term | None = None
     size: int
@@ -91,6 +132,16 @@ class TablePage(DataPage):
     sentence: str = ""
     """What is shown, in English: ``28,258 rows where country = “US”``."""
     allow_sql: bool = False
+    labels: tuple[str, ...] = ()
+    """The shown columns whose labels stand in ``label_rows``."""
+    label_rows: Sequence[Row] = ()
+    """Beside each of ``rows`` the labels of its foreign keys."""
+    facets: tuple[FacetResult, ...] = ()
+    facets_timed_out: tuple[str, ...] = ()
+    """Columns whose facet took too long."""
+    suggestions: tuple[Suggestion, ...] = ()
+    searchable: bool = False
+    """Whether ``_search`` can be asked here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +160,8 @@ class RowPage(DataPage):
     table: Table
     key: tuple[str, ...]
     key_values: tuple[Value, ...]
+    path_values: tuple[Value, ...]
+    """The same as the path has them: text, or bytes."""
     incoming: tuple[Incoming, ...] = ()
     milliseconds: float = 0.0
 

@@ -13,11 +13,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from baked_core import headers, own, static
+from baked_core.args import Args
 from baked_core.errors import NotFound
 from baked_core.manifest import View
 from baked_core.page import Page, Redirect
 from baked_core.renderers import csv, json
-from baked_core.request import Args, Request, Serving
+from baked_core.request import Request, Serving
 from baked_core.urls import Urls, is_canonical, tilde_decode, tilde_encode
 from baked_core.views.database import database
 from baked_core.views.index import index
@@ -82,7 +83,7 @@ class Endpoint:
         urls = urls_of(http, self.serving)
         query = http.scope["query_string"]
         names = (*map(tilde_decode, segments[:2]), *segments[2:])
-        request = Request(self.serving, urls, names, kind, Args.parse(query), query)
+        request = Request(self.serving, urls, names, kind, Args.parse(query), query, http.scope["path"])
         known = bool(names) and names[0] in self.serving.databases
         return request, "" if not known or all(map(is_canonical, segments)) else _canonical(http, urls, kind)
 

@@ -1,14 +1,21 @@
 """What a table page shows, said in English."""
 
-from collections.abc import Sequence
-
-from baked_core.filters import Filter
-from baked_core.sql import Term
+from baked_core.table_query import TableQuery
 
 
-def sentence(count: int | None, filters: Sequence[Filter], sort: Term | None) -> str:
+def sentence(count: int | None, query: TableQuery) -> str:
     """Say how many rows are shown, which and in which order: ``3 rows where country = “US” sorted by name``."""
     rows = "rows" if count is None else f"{count:,} row{'' if count == 1 else 's'}"
-    where = " and ".join(f.sentence for f in filters)
-    order = "" if sort is None else f" sorted by {sort.column}{' descending' if sort.descending else ''}"
-    return rows + (f" where {where}" if where else "") + order
+    said = description(query)
+    return f"{rows} {said}" if said else rows
+
+
+def description(query: TableQuery) -> str:
+    """Say which rows and in which order; nothing for all rows as they are stored."""
+    searches = [each.sentence for each in query.searches]
+    filters = [each.sentence for each in query.filters]
+    through = [each.sentence for each in query.through]
+    where = " and ".join([*searches, *filters, *through, *query.wheres])
+    sort = query.sort
+    order = "" if sort is None else f"sorted by {sort.column}{' descending' if sort.descending else ''}"
+    return " ".join(part for part in (f"where {where}" if where else "", order) if part)

@@ -1,9 +1,14 @@
 """SQL that the app writes: names quoted, values bound, pages cut by key. Pure functions."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
 
 from baked_core.values import BrokenText, Value
+
+_MARK: Final = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\?""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +44,34 @@ class Select:
     order: tuple[Term, ...] = ()
     limit: int | None = None
     offset: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """SQL that finds the label of a column's value, by column; read after the columns."""
+    beside: bool = False
+    """Whether each label is read right after its column instead."""
 
     def page(self) -> Clause:
         """Return the statement that reads the rows."""
         where = _joined(self.where)
         order = ", ".join(t.expression + (" desc" if t.descending else "") for t in self.order)
-        sql = f"select {', '.join(map(quote, self.columns))} from {quote(self.table)}{where.sql}"  # noqa: S608 - quoted
+        sql = f"select {self._read()} from {quote(self.table)}{where.sql}"  # noqa: S608 - quoted
         sql += f" order by {order}" if order else ""
         if self.limit is None:
             return Clause(sql, where.params)
-        return Clause(f"{sql} limit ? offset ?", (*where.params, self.limit, self.offset))
+        sql += f" limit {self.limit}"
+        return Clause(f"{sql} offset ?", (*where.params, self.offset)) if self.offset else Clause(sql, where.params)
+
+    @property
+    def condition(self) -> Clause:
+        """The WHERE, a space before it; nothing without conditions."""
+        return _joined(self.where)
+
+    def _read(self) -> str:
+        if not self.labels:
+            return ", ".join(map(quote, self.columns))
+        if not self.beside:
+            return ", ".join([*map(quote, self.columns), *self.labels.values()])
+        pairs = ((quote(name), self.labels.get(name)) for name in self.columns)
+        return ", ".join(sql for pair in pairs for sql in pair if sql)
 
     def count(self) -> Clause:
         """Return the statement that counts all rows of all pages."""
@@ -122,3 +145,10 @@ def _joined(clauses: Iterable[Clause]) -> Clause:
     if not clauses:
         return Clause("")
     return Clause(" where " + " and ".join(c.sql for c in clauses), tuple(p for c in clauses for p in c.params))
+
+
+def named(clause: Clause) -> tuple[str, Mapping[str, Value]]:
+    """Return ``clause`` with ``:p0``, ``:p1`` instead of question marks, and their values by these names."""
+    names = count()
+    sql = _MARK.sub(lambda found: found[1] or f":p{next(names)}", clause.sql)
+    return sql, {f"p{number}": value for number, value in enumerate(clause.params)}

@@ -4,19 +4,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from baked_core import filters, keyset
+from baked_core import facets, filters, keyset, labels, search, through, where
+from baked_core.args import FORMAT_ARGUMENTS, Args
 from baked_core.errors import BadRequest, nearest
+from baked_core.facets import Facet
 from baked_core.filters import Filter
-from baked_core.manifest import Column, Table, View
+from baked_core.labels import Expandable
+from baked_core.manifest import Column, Database, Table, View
 from baked_core.metadata import Metadata
-from baked_core.request import FORMAT_ARGUMENTS, Args
+from baked_core.search import Search
 from baked_core.settings import Settings
 from baked_core.sql import Clause, Select, Term, after
+from baked_core.through import Through
 from baked_core.values import Row
 
-ARGUMENTS: Final = FORMAT_ARGUMENTS | {
-    *("_size", "_next", "_sort", "_sort_desc", "_col", "_nocol", "_stream", "_nocount")
-}
+ARGUMENTS: Final = (
+    FORMAT_ARGUMENTS
+    | search.ARGUMENTS
+    | frozenset(facets.KINDS.values())
+    | {
+        *("_size", "_next", "_sort", "_sort_desc", "_col", "_nocol", "_where", "_through", "_labels", "_label"),
+        *("_facet_size", "_nofacet", "_nosuggest", "_nocount", "_stream", "_blob_column", "_blob_hash"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +38,23 @@ class TableQuery:
     columns: tuple[str, ...]
     """Those that are shown."""
     filters: tuple[Filter, ...]
+    searches: tuple[Search, ...]
+    through: tuple[Through, ...]
+    wheres: tuple[str, ...]
+    """Conditions that a stranger wrote."""
+    facets: tuple[Facet, ...]
+    facet_size: int
+    expandable: tuple[Expandable, ...]
     sort: Term | None
     size: int
     scope: str
     """What a token of the next page is good for."""
     keyed: bool
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything but all rows is asked for."""
+        return bool(self.select.where)
 
     def page(self, place: keyset.After | keyset.Offset | None) -> Clause:
         """Return the statement for the rows from ``place`` on, one more than the page holds."""
@@ -46,8 +68,8 @@ class TableQuery:
                 return replace(self.select, limit=self.size + 1).page()
 
     def all(self) -> Clause:
-        """Return the statement for all rows, of the shown columns only."""
-        return replace(self.select, columns=self.columns).page()
+        """Return the statement for all rows, of the shown columns only, labels beside them."""
+        return replace(self.select, columns=self.columns, beside=True).page()
 
     def lookup(self, rowid_name: str) -> Clause:
         """Return the statement that reads a row's values of the order by its rowid, its one parameter."""
@@ -59,7 +81,7 @@ class TableQuery:
         """Return the place of the page that begins after ``row``, the last of ``rows_before`` rows and its page."""
         if not self.keyed:
             return keyset.Offset(rows_before + self.size)
-        by_name = dict(zip(self.select.columns, row, strict=True))
+        by_name = dict(zip(self.select.columns, row, strict=False))  # labels come after the columns
         values = tuple(by_name[term.column] for term in self.select.order)
         rowid = by_name.get(rowid_name or "")
         if isinstance(rowid, int) and sum(len(v) for v in values if isinstance(v, str | bytes)) > keyset.LONG:
@@ -67,18 +89,71 @@ class TableQuery:
         return keyset.After(values)
 
 
-def parse(args: Args, database: str, relation: Table | View, metadata: Metadata, settings: Settings) -> TableQuery:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A table page's URL beside all that gives it a meaning."""
+
+    args: Args
+    database: Database
+    relation: Table | View
+    tables: Metadata
+    """What metadata says of each table of the database."""
+    settings: Settings
+    format: str
+
+    @property
+    def said(self) -> Metadata:
+        """What metadata says of this one."""
+        return self.tables.get(self.relation.name) or {}
+
+
+def parse(asked: Asked) -> TableQuery:
     """Read the arguments of a table page; raise BadRequest for any that means nothing here."""
+    args, relation, said = asked.args, asked.relation, asked.said
     known = columns_of(relation)
-    sort = _sort(args, known, metadata)
+    sort = _sort(args, known, said)
     order = keyset.order(relation, sort)
-    found = tuple(_filter(name, value, known) for name, value in args.pairs if name not in ARGUMENTS)
+    found = tuple([_filter(name, value, known) for name, value in args.pairs if _is_filter(name, known)])
+    searches = search.parse(args, asked.database, relation, known, said)
+    others = through.parse(args, asked.database, relation)
+    wheres = where.parse(args, asked.settings)
     shown = _shown(args, relation, known)
+    conditions = [
+        *(each.clause for each in found),
+        *(each.clause for each in searches),
+        *(each.clause for each in others),
+        *map(where.clause, wheres),
+    ]
+    expandable, words = _labels(asked, shown)
     extra = tuple(dict.fromkeys(term.column for term in order if term.column not in shown))
-    select = Select(relation.name, shown + extra, tuple(f.clause for f in found), order)
-    scope = f"{database}/{relation.name}/{order}"
-    keyed = bool(keyset.key(relation))
-    return TableQuery(select, shown, found, sort, _size(args, metadata, settings), scope, keyed)
+    return TableQuery(
+        select=Select(relation.name, shown + extra, tuple(conditions), order, labels=words),
+        columns=shown,
+        filters=found,
+        searches=searches,
+        through=others,
+        wheres=wheres,
+        facets=facets.parse(args, known, said, asked.settings),
+        facet_size=facets.size(args, said, asked.settings),
+        expandable=expandable,
+        sort=sort,
+        size=_size(args, said, asked.settings),
+        scope=f"{asked.database.name}/{relation.name}/{order}",
+        keyed=bool(keyset.key(relation)),
+    )
+
+
+def _labels(asked: Asked, shown: tuple[str, ...]) -> tuple[tuple[Expandable, ...], Mapping[str, str]]:
+    """Return the columns that have labels, and the SQL of those that are wanted; JSON pays only for what it asked."""
+    html = asked.format == "html"
+    if not (html or asked.args.has("_labels", "_label", "_extra", "_facet")):
+        return (), {}
+    known = labels.expandable(asked.database, asked.relation, asked.tables)
+    return known, labels.select(labels.parse(asked.args, known, default=html), asked.relation.name, shown)
+
+
+def _is_filter(name: str, known: Mapping[str, Column]) -> bool:
+    return name not in ARGUMENTS and not search.is_search(name, known)
 
 
 def columns_of(relation: Table | View) -> Mapping[str, Column]:

@@ -97,6 +97,10 @@ class Urls:
         """Return the path of one row."""
         return f"{self.path(database, table)}/{encode_key(key)}" + (f".{format}" if format else "")
 
+    def same(self, path: str, query: Query) -> str:
+        """Return the page at ``path`` with other arguments; the path stays as it came."""
+        return _finish(path, "", query)
+
     def absolute(self, path: str) -> str:
         """Return ``path`` with scheme and host before it."""
         return self.origin + path
@@ -105,5 +109,5 @@ class Urls:
 def _finish(path: str, suffix: str, query: Query) -> str:
     if suffix:
         path += "." + suffix
-    pairs = list(query)
+    pairs = [(name, value.raw if isinstance(value, BrokenText) else value) for name, value in query]
     return f"{path}?{urlencode(pairs, quote_via=quote_plus)}" if pairs else path

@@ -1,16 +1,17 @@
 """Pages as JSON, in the shapes of Datasette 1.0."""
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
 from starlette.responses import Response
 
 from baked_core.errors import BadRequest, nearest
 from baked_core.manifest import Table
 from baked_core.page import DatabasePage, DataPage, ErrorPage, IndexPage, Page, QueryPage, RowPage, TablePage
-from baked_core.request import Args, Request
+from baked_core.renderers import conversions, extras
+from baked_core.renderers.conversions import Conversions
+from baked_core.request import Request
 from baked_core.urls import encode_key
 from baked_core.values import Row
 
@@ -26,13 +27,13 @@ def render(page: Page, request: Request) -> Response:
         body: Body = {**failure(page.error, page.status), "rows": [], "truncated": False}
         return answer(body, page.status)
     if isinstance(page, DataPage):
-        return _shaped(page, request.args)
+        return _shaped(page, request)
     return answer(_BODIES[type(page)](page))
 
 
-def answer(body: object, status: int = 200) -> Response:
-    """Serialise ``body``: integers exact, BLOBs as base64, infinities as null."""
-    return Response(orjson.dumps(body, default=_default), status, media_type=JSON)
+def answer(body: object, status: int = 200, *, infinity: bool = False) -> Response:
+    """Serialise ``body``: integers exact, BLOBs as base64, infinities as null unless they are asked for."""
+    return Response(conversions.dumps(body, _default, infinity=infinity), status, media_type=JSON)
 
 
 def failure(message: str, status: int) -> Body:
@@ -46,48 +47,52 @@ def _default(value: object) -> Mapping[str, object]:
     raise TypeError(value)
 
 
-def _shaped(page: DataPage, args: Args) -> Response:
+def _shaped(page: DataPage, request: Request) -> Response:
+    args = request.args
     shape = args.get("_shape", "objects")
     lines = args.flag("_nl")
     if shape not in _SHAPES:
         raise BadRequest(f"_shape cannot be {shape!r}{nearest(shape, _SHAPES)}; it is one of {', '.join(_SHAPES)}")
     if lines and shape != "array":
         raise BadRequest("_nl=on goes with _shape=array only: add it")
-    rows = _SHAPES[shape](page)
+    asked = conversions.parse(args, page.columns)
+    rows: Any = _SHAPES[shape](page, asked.rows(page))
     if shape in {"objects", "arrays"}:
-        return answer(_envelope(page, rows, args))
-    response = _newlined(rows) if lines else answer(rows)
+        rows = _envelope(page, rows, request)
+    response = _newlined(rows, asked) if lines else answer(rows, infinity=asked.infinity)
     if page.next_url:
         response.headers["link"] = f'<{page.next_url}>; rel="next"'
     return response
 
 
-def _newlined(rows: list[Body]) -> Response:
-    body = b"\n".join(orjson.dumps(row, default=_default) for row in rows)
+def _newlined(rows: Any, asked: Conversions) -> Response:
+    body = b"\n".join(conversions.dumps(row, _default, infinity=asked.infinity) for row in rows)
     return Response(body, media_type=LINES)
 
 
-def _objects(page: DataPage) -> list[Body]:
+def _objects(page: DataPage, rows: Sequence[Row]) -> list[Body]:
     columns = page.columns
-    return [dict(zip(columns, row, strict=True)) for row in page.rows]
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _arrays(page: DataPage) -> list[Row]:
-    return list(page.rows)
+def _arrays(_page: DataPage, rows: Sequence[Row]) -> list[Row]:
+    return list(rows)
 
 
-def _array_first(page: DataPage) -> list[Any]:
-    return [row[0] for row in page.rows]
+def _array_first(_page: DataPage, rows: Sequence[Row]) -> list[Any]:
+    return [row[0] for row in rows]
 
 
-def _object(page: DataPage) -> Body:
+def _object(page: DataPage, rows: Sequence[Row]) -> Body:
     key = page.key if isinstance(page, TablePage | RowPage) else ()
     if not key:
         raise BadRequest("_shape=object is for tables, whose rows have a key: use _shape=array")
-    return {encode_key([row[name] for name in key]): row for row in _objects(page)}
+    places = [page.columns.index(name) for name in key]
+    keys = (encode_key([row[place] for place in places]) for row in page.rows)
+    return dict(zip(keys, _objects(page, rows), strict=True))
 
 
-_SHAPES: Final[Mapping[str, Callable[[DataPage], Any]]] = {
+_SHAPES: Final[Mapping[str, Callable[[DataPage, Sequence[Row]], Any]]] = {
     "objects": _objects,
     "arrays": _arrays,
     "array": _objects,
@@ -96,7 +101,7 @@ _SHAPES: Final[Mapping[str, Callable[[DataPage], Any]]] = {
 }
 
 
-def _envelope(page: DataPage, rows: object, args: Args) -> Body:
+def _envelope(page: DataPage, rows: object, request: Request) -> Body:
     match page:
         case TablePage():
             body: Body = {"ok": True, "next": page.next, "next_url": page.next_url, "rows": rows, "truncated": False}
@@ -107,22 +112,13 @@ def _envelope(page: DataPage, rows: object, args: Args) -> Body:
                 "table": page.table.name,
                 "rows": rows,
                 "primary_keys": page.key,
-                "primary_key_values": page.key_values,
+                "primary_key_values": page.path_values,
                 "query_ms": page.milliseconds,
                 "truncated": False,
             }
         case _:
             body = {"ok": True, "rows": rows, "truncated": page.truncated}
-    return body | _extras(page, args) if args.all("_extra") else body
-
-
-def _extras(page: DataPage, args: Args) -> Body:
-    everything: Body = {"columns": page.columns}
-    if isinstance(page, TablePage):
-        primary = page.relation.primary_keys if isinstance(page.relation, Table) else ()
-        everything |= {"count": page.count, "primary_keys": primary}
-    names = [name for value in args.all("_extra") for name in value.split(",")]
-    return {name: everything[name] for name in names if name in everything}
+    return body | extras.bodies(page, request) if page.extras else body
 
 
 def _index(page: IndexPage) -> Body:

@@ -1,9 +1,10 @@
 """One database: its tables and views."""
 
+from baked_core.args import FORMAT_ARGUMENTS
 from baked_core.manifest import Table, View
 from baked_core.metadata import about, of_database, of_table
 from baked_core.page import DatabasePage, Link, Redirect
-from baked_core.request import FORMAT_ARGUMENTS, Request
+from baked_core.request import Request
 
 
 async def database(request: Request) -> DatabasePage | Redirect:

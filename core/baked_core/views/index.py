@@ -1,8 +1,9 @@
 """The index: all databases."""
 
+from baked_core.args import FORMAT_ARGUMENTS
 from baked_core.metadata import about
 from baked_core.page import IndexPage
-from baked_core.request import FORMAT_ARGUMENTS, Request
+from baked_core.request import Request
 
 
 async def index(request: Request) -> IndexPage:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from baked_core import extras
+from baked_core.args import FORMAT_ARGUMENTS
 from baked_core.connection import Rows
 from baked_core.database import Database, Whose
 from baked_core.errors import BadRequest, Forbidden, nearest
 from baked_core.metadata import about, of_database
 from baked_core.page import QueryPage
-from baked_core.request import FORMAT_ARGUMENTS, Request
+from baked_core.request import Request
 from baked_core.views.database import crumbs
-from baked_core.views.table import extras_of
 
-EXTRAS = frozenset(("columns",))
 ARGUMENTS = FORMAT_ARGUMENTS | {"sql", "_size", "_stream"}
 
 
@@ -21,11 +21,11 @@ async def query(request: Request) -> QueryPage:
     database = request.serving.database(request.names[0])
     if not request.serving.settings.default_allow_sql:
         raise Forbidden("SQL of your own is switched off here: use the filters of the table pages")
-    extras_of(request, EXTRAS)
+    wanted = extras.parse(request.args, extras.QUERY)
     sql = request.args.get("sql")
     names = await database.parameters(sql) if sql.strip() else ()
     parameters = {name: request.args.get(name) for name in names or ()}
-    page = _empty(request, database, sql, parameters)
+    page = replace(_empty(request, database, sql, parameters), extras=wanted)
     if not sql.strip():
         return _unasked(page, request)
     if names is not None:

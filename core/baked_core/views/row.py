@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from baked_core import extras
+from baked_core.args import FORMAT_ARGUMENTS
 from baked_core.connection import Rows
 from baked_core.database import Database
 from baked_core.errors import NotFound, QueryTimeout
@@ -10,15 +13,13 @@ from baked_core.filters import OPERATORS
 from baked_core.manifest import Column, ForeignKey, Table, View
 from baked_core.metadata import about, of_database, of_table
 from baked_core.page import Incoming, RowPage
-from baked_core.request import FORMAT_ARGUMENTS, Request
+from baked_core.request import Request
 from baked_core.sql import Clause, Select, bound, quote
 from baked_core.table_query import columns_of, key_of
 from baked_core.urls import decode_key
 from baked_core.values import Value
 from baked_core.views.database import crumbs
-from baked_core.views.table import extras_of
 
-EXTRAS = frozenset(("columns", "primary_keys"))
 COUNT_MS = 200
 """How long counting the rows that refer to this one may take, for each reference."""
 
@@ -26,7 +27,7 @@ COUNT_MS = 200
 async def row(request: Request) -> RowPage:
     """Show the row with the primary key in the path."""
     request.args.check(FORMAT_ARGUMENTS)
-    extras_of(request, EXTRAS)
+    wanted = extras.parse(request.args, extras.ROW)
     database = request.serving.database(request.names[0])
     table = database.relation(request.names[1])
     key = key_of(table)
@@ -34,20 +35,21 @@ async def row(request: Request) -> RowPage:
     if isinstance(table, View) or len(key) != len(values):
         raise NotFound(f"there is no row {request.names[2]!r} in {table.name!r}: its rows are found by {_said(key)}")
     began = time.perf_counter()
-    found = await _read(request, database, table, dict(zip(key, values, strict=True)))
+    statement = _statement(table, dict(zip(key, values, strict=True)))
+    found = await database.query(statement.sql, statement.params, limit_ms=request.limit_ms)
     milliseconds = (time.perf_counter() - began) * 1000
     if not found.rows:
         raise NotFound(f"there is no row {request.names[2]!r} in table {table.name!r}")
-    incoming = await _incoming(request, database, table, found) if request.format == "html" else ()
-    return _page(request, database, table, found, incoming, milliseconds)
+    page = replace(_page(request, database, table, found), milliseconds=milliseconds, extras=wanted)
+    if request.format == "html" or "foreign_key_tables" in wanted:
+        page = replace(page, incoming=await _incoming(request, database, table, found))
+    return replace(page, statement=statement)
 
 
-async def _read(request: Request, database: Database, table: Table, key: Mapping[str, Value]) -> Rows:
+def _statement(table: Table, key: Mapping[str, Value]) -> Clause:
     columns = columns_of(table)
     where = tuple(_equal(columns[name], value) for name, value in key.items())
-    statement = Select(table.name, tuple(columns), where, limit=1).page()
-    found = await database.query(statement.sql, statement.params, limit_ms=request.limit_ms)
-    return Rows(tuple(columns), found.rows)
+    return Select(table.name, tuple(columns), where, limit=1).page()
 
 
 def _equal(column: Column, value: Value) -> Clause:
@@ -57,9 +59,7 @@ def _equal(column: Column, value: Value) -> Clause:
     return Clause(f"{quote(column.name)} = {mark.sql}", mark.params)
 
 
-def _page(
-    request: Request, database: Database, table: Table, found: Rows, incoming: tuple[Incoming, ...], milliseconds: float
-) -> RowPage:
+def _page(request: Request, database: Database, table: Table, found: Rows) -> RowPage:
     everything = request.serving.baked.manifest.metadata
     levels = (everything, of_database(everything, database.name), of_table(everything, database.name, table.name))
     values = dict(zip(found.columns, found.rows[0], strict=True))
@@ -75,8 +75,7 @@ def _page(
         rows=found.rows,
         key=key,
         key_values=tuple(values[name] for name in key),
-        incoming=incoming,
-        milliseconds=milliseconds,
+        path_values=tuple(decode_key(request.names[2])),
     )
 
 

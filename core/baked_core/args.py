@@ -1,0 +1,94 @@
+"""Args: the arguments of a URL, read strictly."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from baked_core.errors import BadRequest, nearest
+from baked_core.values import BrokenText
+
+MAX_ARGUMENTS = 1000
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Args:
+    """The arguments of a URL, in order, repeated ones too."""
+
+    pairs: Pairs = ()
+
+    @classmethod
+    def parse(cls, query: bytes) -> "Args":
+        """Read a query string; raise BadRequest if it holds more than ``MAX_ARGUMENTS``."""
+        if not query:
+            return _NONE
+        text, escape = query.decode("utf-8", "surrogateescape"), "surrogateescape"
+        try:
+            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_ARGUMENTS, errors=escape)
+        except ValueError as exc:
+            raise BadRequest(f"a URL may hold {MAX_ARGUMENTS} arguments at most") from exc
+        if b"%" in query or not query.isascii():
+            pairs = [(_whole(name), _whole(value)) for name, value in pairs]
+        return cls(tuple(pairs))
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the first value of ``name``."""
+        return next((value for key, value in self.pairs if key == name), default)
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every value of ``name``."""
+        return tuple(value for key, value in self.pairs if key == name)
+
+    def has(self, *names: str) -> bool:
+        """Tell whether any of ``names`` is given."""
+        return any(key in names for key, _ in self.pairs)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Read ``on``, ``true``, ``1`` or their opposites; raise BadRequest for anything else."""
+        value = self.get(name, "on" if default else "off").lower()
+        if value in {"on", "true", "1"}:
+            return True
+        if value in {"off", "false", "0"}:
+            return False
+        raise BadRequest(f"{name} cannot be {value!r}: it is on or off")
+
+    def number(self, name: str) -> int | None:
+        """Read a whole number that is not negative; raise BadRequest for anything else."""
+        value = self.get(name)
+        if not value:
+            return None
+        if not (value.isascii() and value.isdigit()) or len(value) > 9:  # noqa: PLR2004 - far beyond any use
+            raise BadRequest(f"{name} cannot be {value!r}: it is a whole number")
+        return int(value)
+
+    def without(self, *names: str) -> Pairs:
+        """Return all but these arguments."""
+        return tuple(pair for pair in self.pairs if pair[0] not in names)
+
+    def check(self, known: Iterable[str]) -> None:
+        """Raise BadRequest for an argument that is not among ``known``."""
+        known = frozenset(known)
+        for name, _ in self.pairs:
+            if name not in known:
+                raise BadRequest(f"there is no argument {name!r} here{nearest(name, known)}")
+
+
+def _whole(text: str) -> str:
+    """Return ``text``, as BrokenText if its bytes are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return BrokenText(text.encode("utf-8", "surrogateescape"))
+    return text
+
+
+_NONE = Args()
+
+FORMAT_ARGUMENTS = frozenset(
+    (
+        *("_shape", "_nl", "_json", "_json_infinity", "_bigint", "_extra", "_header", "_dl", "_ttl", "_timelimit"),
+        *("_trace", "_blob_column"),
+    )
+)
+"""Arguments that any data page understands."""

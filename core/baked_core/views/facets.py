@@ -1,0 +1,115 @@
+"""The facets of a table page, counted, and those that may be worth a look."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from baked_core import facets
+from baked_core.errors import QueryTimeout
+from baked_core.facets import Facet
+from baked_core.labels import Expandable
+from baked_core.page import FacetResult, FacetValue, Suggestion
+from baked_core.sql import Clause, quote
+from baked_core.table_query import columns_of, key_of
+from baked_core.values import BrokenText, Row, Value
+from baked_core.views.reading import Reading
+
+Pair = tuple[str, str]
+
+
+async def counted(reading: Reading) -> tuple[tuple[FacetResult, ...], tuple[str, ...]]:
+    """Count the values of each facet that is asked for; name those that took too long."""
+    found: list[FacetResult] = []
+    late: list[str] = []
+    limit = reading.request.serving.settings.facet_time_limit_ms
+    for facet in reading.query.facets:
+        statement = facet.counts(reading.query.select, reading.query.facet_size)
+        try:
+            rows = (await reading.fetch(statement, limit)).rows
+            found.append(await _result(reading, facet, rows))
+        except QueryTimeout:
+            late.append(facet.column.name)
+    return tuple(found), tuple(late)
+
+
+async def suggested(reading: Reading) -> tuple[Suggestion, ...]:
+    """Return the facets that the first rows recommend; none if looking took too long."""
+    request, query = reading.request, reading.query
+    if request.args.flag("_nosuggest") or not request.serving.settings.suggest_facets:
+        return ()
+    known, place = request.serving.suggestions, (reading.database.name, reading.relation.name, query.facet_size)
+    found = None if query.narrowed else known.get(place)
+    if found is None:
+        found = await _look(reading)
+    if found is None:
+        return ()
+    if not query.narrowed and request.serving.baked.immutable:
+        known[place] = found
+    there = {each.argument for each in query.facets}
+    return tuple(
+        Suggestion(facet=each, url=_absolute(reading, (*_pairs(reading), each.argument)))
+        for each in found
+        if each.argument not in there
+    )
+
+
+async def _look(reading: Reading) -> list[Facet] | None:
+    columns = facets.candidates(columns_of(reading.relation), key_of(reading.relation))
+    if not columns:
+        return []
+    limit = reading.request.serving.settings.facet_suggest_time_limit_ms
+    try:
+        found = await reading.fetch(facets.sample(reading.query.select, columns), limit)
+    except QueryTimeout:
+        return None
+    return facets.suggestions(found.rows[0], columns, reading.query.facet_size)
+
+
+async def _result(reading: Reading, facet: Facet, rows: Sequence[Row]) -> FacetResult:
+    size = reading.query.facet_size
+    shown = [(row[0], int(str(row[1]))) for row in rows[:size]]
+    words = await _labels(reading, facet, [value for value, _ in shown])
+    values = tuple(_value(reading, facet, value, words.get(value, value), count) for value, count in shown)
+    without = [pair for pair in _pairs(reading) if pair != facet.argument]
+    return FacetResult(facet=facet, values=values, truncated=len(rows) > size, url=_path(reading, without))
+
+
+def _value(reading: Reading, facet: Facet, value: Value, label: Value, count: int) -> FacetValue:
+    name, text = facet.filter(value).argument
+    pair = (name, value if isinstance(value, BrokenText) else text)
+    pairs = _pairs(reading)
+    selected = pair in pairs
+    changed = [each for each in pairs if each != pair] if selected else [*pairs, pair]
+    return FacetValue(value=value, label=label, count=count, url=_absolute(reading, changed), selected=selected)
+
+
+async def _labels(reading: Reading, facet: Facet, values: list[Value]) -> Mapping[Value, Value]:
+    """Read the labels of the values of a foreign key."""
+    known = {each.column: each for each in reading.query.expandable}
+    if facet.kind != facets.COLUMN or facet.column.name not in known or not values:
+        return {}
+    statement = _words(known[facet.column.name], values)
+    found = await reading.database.query(statement.sql, statement.params, limit_ms=reading.request.limit_ms)
+    return {row[0]: row[1] for row in found.rows if row[1] is not None}
+
+
+def _words(expandable: Expandable, values: list[Value]) -> Clause:
+    key, words = quote(expandable.key.other_columns[0]), quote(expandable.label)
+    marks = ", ".join("?" * len(values))
+    return Clause(
+        f"select {key}, {words} from {quote(expandable.key.other_table)} where {key} in ({marks})",  # noqa: S608 - quoted
+        tuple(value.raw if isinstance(value, BrokenText) else value for value in values),
+    )
+
+
+def _pairs(reading: Reading) -> tuple[Pair, ...]:
+    """Return the arguments of this page but for its place: another choice begins at the first page."""
+    return reading.request.args.without("_next")
+
+
+def _path(reading: Reading, pairs: Iterable[Pair]) -> str:
+    request = reading.request
+    suffix = "" if request.format == "html" else request.format
+    return request.urls.path(reading.database.name, reading.relation.name, format=suffix, query=pairs)
+
+
+def _absolute(reading: Reading, pairs: Iterable[Pair]) -> str:
+    return reading.request.urls.absolute(_path(reading, pairs))

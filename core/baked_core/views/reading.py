@@ -1,0 +1,153 @@
+"""A Reading: one table page being read, and what its statements have in common."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from baked_core import keyset
+from baked_core.connection import Rows
+from baked_core.database import Database, Whose
+from baked_core.errors import BadRequest, QueryError, QueryTimeout
+from baked_core.keyset import After, AfterRowid, Offset
+from baked_core.manifest import Table, View
+from baked_core.metadata import Metadata, of_database
+from baked_core.request import Request
+from baked_core.sql import Clause, Select
+from baked_core.table_query import Asked, TableQuery, parse
+from baked_core.values import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one page."""
+
+    rows: Sequence[Row]
+    labels: Sequence[Row]
+    """Beside each row the labels of its foreign keys."""
+    next: str | None
+    """The token of the next page."""
+    statement: Clause
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a table page's URL asks for, and where to ask it."""
+
+    request: Request
+    database: Database
+    relation: Table | View
+    query: TableQuery
+    said: Metadata
+    """What metadata says of the table."""
+
+    @classmethod
+    def of(cls, request: Request, database: Database, relation: Table | View) -> "Reading":
+        """Understand the URL; raise BadRequest for what means nothing."""
+        tables: Metadata = of_database(request.serving.baked.manifest.metadata, database.name).get("tables") or {}
+        asked = Asked(request.args, database.entry, relation, tables, request.serving.settings, request.format)
+        return cls(request, database, relation, parse(asked), asked.said)
+
+    @property
+    def whose(self) -> Whose:
+        """Who wrote part of the SQL."""
+        return Whose.STRANGER if self.query.wheres else Whose.APP
+
+    async def fetch(self, statement: Clause, limit_ms: int | None = None) -> Rows:
+        """Run a statement with this page's conditions; what is wrong with them is said of the argument."""
+        limits = [limit for limit in (limit_ms, self.request.limit_ms) if limit is not None]
+        limit = min(limits) if limits else None
+        try:
+            return await self.database.query(statement.sql, statement.params, whose=self.whose, limit_ms=limit)
+        except QueryError as exc:
+            self._refused(exc)
+
+    async def stream(self) -> tuple[Rows, AsyncGenerator[Rows, None]]:
+        """Begin to read all rows: what fails at once, fails before the first byte of the answer."""
+        statement = self.query.all()
+        batches = self.database.stream(
+            statement.sql, statement.params, whose=self.whose, limit_ms=self.request.limit_ms
+        )
+        try:
+            return await anext(batches), batches
+        except QueryError as exc:
+            self._refused(exc)
+
+    async def part(self) -> Part:
+        """Read one page, with one row more, which tells whether there is another."""
+        query, scope = self.query, self._scope()
+        place = await self._place(scope)
+        statement = query.page(place)
+        found = (await self.fetch(statement)).rows
+        rows, token = found[: query.size], None
+        if len(found) > query.size > 0:
+            before = place.rows if isinstance(place, Offset) else 0
+            rowid = self.relation.rowid if isinstance(self.relation, Table) else None
+            token = keyset.encode(query.place_after(rows[-1], before, rowid), scope)
+        shown, read = len(query.columns), len(query.select.columns)
+        words = [row[read:] for row in rows] if query.select.labels else ()
+        return Part([row[:shown] for row in rows] if read > shown or words else rows, words, token, statement)
+
+    async def count(self) -> int | None:
+        """Return how many rows all pages hold; None if counting took too long."""
+        if isinstance(self.relation, Table) and not self.query.narrowed:
+            return self.relation.count
+        try:
+            found = await self.fetch(self.query.select.count())
+        except QueryTimeout:
+            return None
+        count = found.rows[0][0]
+        return count if isinstance(count, int) else None
+
+    def _scope(self) -> str:
+        query = self.query
+        return query.scope if query.keyed else f"{query.scope}/{query.select.where}/{self.request.serving.baked.digest}"
+
+    async def _place(self, scope: str) -> After | Offset | None:
+        token = self.request.args.get("_next")
+        if not token:
+            return None
+        place = keyset.decode(token, scope, self.query.select.order)
+        if not isinstance(place, AfterRowid):
+            return place
+        if isinstance(self.relation, View) or self.relation.rowid is None:
+            raise BadRequest("_next is not a token of this table")
+        statement = self.query.lookup(self.relation.rowid)
+        found = await self.database.query(statement.sql, (place.rowid,), limit_ms=self.request.limit_ms)
+        if not found.rows:
+            raise BadRequest("_next names a row that is no longer there: begin again without it")
+        return After(tuple(found.rows[0]))
+
+    def _refused(self, exc: QueryError) -> NoReturn:
+        if self.query.wheres:
+            raise BadRequest(f"_where cannot be run: {exc}") from exc
+        if any(search.raw for search in self.query.searches):
+            raise BadRequest(
+                "_search is no query of SQLite's full-text search: put words with other signs in double quotes, "
+                "or leave out _searchmode=raw"
+            ) from exc
+        raise exc
+
+
+def csv_columns(query: TableQuery) -> tuple[str, ...]:
+    """Return the header of CSV: each label has a column of its own beside its value's."""
+    return tuple(
+        [
+            name
+            for column in query.columns
+            for name in ((column, f"{column}_label") if column in query.select.labels else (column,))
+        ]
+    )
+
+
+def beside(select: Select, rows: Sequence[Row], words: Sequence[Row], columns: Sequence[str]) -> list[Row]:
+    """Return ``rows`` with each label right after its value, as CSV has them."""
+    return [_beside(tuple(select.labels), row, word, columns) for row, word in zip(rows, words, strict=True)]
+
+
+def _beside(labelled: tuple[str, ...], row: Row, words: Row, columns: Sequence[str]) -> Row:
+    by_name = dict(zip(labelled, words, strict=True))
+    return [
+        cell
+        for name, value in zip(columns, row, strict=True)
+        for cell in ((value, by_name[name]) if name in by_name else (value,))
+    ]

@@ -1,0 +1,185 @@
+"""Facets count the same values as SQLite asked by hand, lead to the rows they count, and give up politely."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+Serve = Callable[..., TestClient]
+
+DATA = """
+create table kind(id integer primary key, name text);
+insert into kind values(1, 'city'), (2, 'town');
+create table place(id integer primary key, state text, kind integer references kind(id), tags text, made text, mixed);
+insert into place values
+  (1, 'AT', 1, '["a", "b", "a"]', '2026-01-01', 5), (2, 'AT', 2, '["a"]', '2026-01-01 10:00', '5'),
+  (3, 'CH', 1, '[5, null]', '2026-02-01', 5), (4, null, 9, '[]', null, x'00'), (5, 'CH', null, null, null, null);
+create table keyless(a, list, primary key(a)) without rowid;
+insert into keyless values('x', '["p", "q"]'), ('y', '["q"]');
+create view v as select state, tags from place;
+create table many(id integer primary key, g text, word text);
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 2500)
+insert into many select i, 'g' || (i % 40), 'w' || i from n;
+"""
+
+
+@pytest.fixture
+def client(serve: Serve) -> TestClient:
+    return serve(data=DATA)
+
+
+def facet(client: TestClient, path: str, name: str) -> dict[str, Any]:
+    body: dict[str, Any] = client.get(path).json()
+    assert body["ok"], body
+    assert body["facet_results"]["timed_out"] == []
+    found: dict[str, Any] = body["facet_results"]["results"][name]
+    return found
+
+
+def counts(found: dict[str, Any]) -> list[tuple[Any, int]]:
+    return [(each["value"], each["count"]) for each in found["results"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "expected"),
+    [
+        ("place.json?_facet=state", "state", [("AT", 2), ("CH", 2)]),
+        ("place.json?_facet=kind", "kind", [(1, 2), (2, 1), (9, 1)]),
+        ("place.json?_facet_array=tags", "tags", [("a", 2), (5, 1), ("b", 1)]),
+        ("place.json?_facet_date=made", "made", [("2026-01-01", 2), ("2026-02-01", 1)]),
+        ("place.json?_facet=kind&state=AT", "kind", [(1, 1), (2, 1)]),
+        ("place.json?_facet=state&_where=id<3", "state", [("AT", 2)]),
+        ("keyless.json?_facet_array=list", "list", [("q", 2), ("p", 1)]),
+        ("v.json?_facet=state&_facet_array=tags", "tags", [("a", 2), (5, 1), ("b", 1)]),
+        ("place.json?_facet=tags&_facet_array=tags", "tags_2", [("a", 2), (5, 1), ("b", 1)]),
+    ],
+)
+def test_counts(client: TestClient, path: str, name: str, expected: list[tuple[Any, int]]) -> None:
+    found = facet(client, f"/data/{path}", name)
+    assert counts(found) == expected
+    for each in found["results"]:
+        rows = client.get(f"{each['toggle_url']}&_extra=count").json()
+        assert (rows["count"], each["selected"]) == (each["count"], False)
+        again = rows["facet_results"]["results"][name]
+        chosen = [value for value in again["results"] if value["selected"]]
+        assert [value["value"] for value in chosen] == [each["value"]]
+        back = client.get(chosen[0]["toggle_url"]).json()["facet_results"]["results"][name]
+        assert counts(back) == expected
+
+
+def test_shape_of_a_facet(client: TestClient) -> None:
+    body = client.get("/data/place.json?_facet=kind&_size=0").json()
+    assert body["facet_results"] == {
+        "results": {
+            "kind": {
+                "name": "kind",
+                "type": "column",
+                "hideable": True,
+                "toggle_url": "/data/place.json?_size=0",
+                "results": [
+                    {
+                        "value": value,
+                        "label": label,
+                        "count": count,
+                        "toggle_url": f"http://testserver/data/place.json?_facet=kind&_size=0&kind={value}",
+                        "selected": False,
+                    }
+                    for value, label, count in [(1, "city", 2), (2, "town", 1), (9, 9, 1)]
+                ],
+                "truncated": False,
+            }
+        },
+        "timed_out": [],
+    }
+
+
+def test_a_facet_shows_the_most_frequent_values(client: TestClient) -> None:
+    expected = Counter(f"g{i % 40}" for i in range(1, 2501))
+    whole = facet(client, "/data/many.json?_facet=g&_facet_size=max&_size=0", "g")
+    assert dict(counts(whole)) == dict(expected)
+    assert whole["truncated"] is False
+    part = facet(client, "/data/many.json?_facet=g&_facet_size=2&_size=0", "g")
+    assert (len(part["results"]), part["truncated"]) == (2, True)
+    assert len(facet(client, "/data/many.json?_facet=g&_facet_size=999999&_size=0", "g")["results"]) == 40
+    assert len(facet(client, "/data/many.json?_facet=g&_size=0", "g")["results"]) == 30
+
+
+def test_facets_that_take_too_long_are_named(serve: Serve) -> None:
+    slow = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 4000000) select i as a from n"
+    client = serve(data=f"create view v as {slow}", settings={"facet_time_limit_ms": 5, "sql_time_limit_ms": 20000})
+    body = client.get("/data/v.json?_size=1&_facet=a&_extra=facets_timed_out").json()
+    assert body["facet_results"] == {"results": {}, "timed_out": ["a"]}
+    assert body["facets_timed_out"] == ["a"]
+    assert client.get("/data/v?_size=1&_facet=a&_nocount=1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("_facet=staet", "did you mean 'state'?"),
+        ("_facet_array=nope", "'nope'"),
+        ("_facet_dat=made", "did you mean '_facet_date'?"),
+        ("_facet=state&_facet_size=x", "_facet_size"),
+        ("_facet=state&_nofacet=maybe", "_nofacet"),
+    ],
+)
+def test_what_cannot_be_faceted(client: TestClient, query: str, says: str) -> None:
+    response = client.get(f"/data/place.json?{query}")
+    assert response.status_code == 400
+    assert says in response.json()["error"]
+
+
+def test_facets_can_be_left_out_or_switched_off(serve: Serve) -> None:
+    client = serve(data=DATA)
+    body = client.get("/data/place.json?_facet=state&_nofacet=1").json()
+    assert body["facet_results"] == {"results": {}, "timed_out": []}
+    assert "facet_results" not in client.get("/data/place.json").json()
+
+
+def test_facets_of_visitors_can_be_switched_off_but_not_the_publishers(serve: Serve) -> None:
+    said = {"facets": ["state", {"array": "tags"}, {"date": "made"}, "gone"], "facet_size": 1}
+    client = serve(
+        data=DATA,
+        settings={"allow_facet": False, "suggest_facets": False},
+        metadata={"databases": {"data": {"tables": {"place": said}}}},
+    )
+    assert client.get("/data/place.json?_facet=kind").status_code == 400
+    body = client.get("/data/place.json?_extra=facet_results,suggested_facets,sorted_facet_results").json()
+    found = body["facet_results"]["results"]
+    assert [(name, each["type"], each["hideable"]) for name, each in found.items()] == [
+        ("state", "column", False),
+        ("tags", "array", False),
+        ("made", "date", False),
+    ]
+    assert all(each["truncated"] and len(each["results"]) == 1 for each in found.values())
+    assert body["suggested_facets"] == []
+    assert sorted(each["name"] for each in body["sorted_facet_results"]) == ["made", "state", "tags"]
+
+
+def test_suggestions(client: TestClient) -> None:
+    body = client.get("/data/place.json?_extra=suggested_facets&_size=0").json()
+    found = [(each["name"], each.get("type")) for each in body["suggested_facets"]]
+    assert found == [("state", None), ("kind", None), ("mixed", None), ("made", "date"), ("tags", "array")]
+    for each in body["suggested_facets"]:
+        assert client.get(each["toggle_url"]).json()["facet_results"]["results"][each["name"]]["results"]
+    again = client.get("/data/place.json?_extra=suggested_facets&_facet=state&_size=0").json()
+    assert [each["name"] for each in again["suggested_facets"]] == ["kind", "mixed", "made", "tags"]
+    assert client.get("/data/place.json?_extra=suggested_facets&_nosuggest=1").json()["suggested_facets"] == []
+    narrowed = client.get("/data/place.json?_extra=suggested_facets&state=AT").json()["suggested_facets"]
+    assert [each["name"] for each in narrowed] == ["made", "tags"]
+
+
+def test_suggestions_that_take_too_long_are_none(serve: Serve) -> None:
+    slow = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 4000000) select max(i) as a from n"
+    client = serve(data=f"create view v as {slow}", settings={"sql_time_limit_ms": 20000})
+    assert client.get("/data/v.json?_size=0&_extra=suggested_facets").json()["suggested_facets"] == []
+
+
+def test_text_that_is_not_utf8_leads_to_its_rows(serve: Serve) -> None:
+    client = serve(data="create table t(a); insert into t values(cast(x'41ff' as text)), (cast(x'41fe' as text))")
+    found = client.get("/data/t.json?_facet=a&_size=0").json()["facet_results"]["results"]["a"]["results"]
+    assert [each["count"] for each in found] == [1, 1]
+    for each in found:
+        assert len(client.get(each["toggle_url"].replace("_size=0&", "")).json()["rows"]) == 1
