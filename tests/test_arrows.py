@@ -16,13 +16,28 @@ NEVER = {
     "baked_publish.targets": {f"baked_publish.{name}" for name in ("cli", "pipeline", "bake", "serve")},
     "baked_publish.engine": {f"baked_publish.{name}" for name in (STATIONS - {"registry"}) | {"commands"}},
     "baked_publish.keeper": {f"baked_publish.{name}" for name in STATIONS | {"commands"}},
+    "baked_publish.registry": {
+        *(f"baked_publish.{name}" for name in STATIONS - {"registry"}),
+        *(f"baked_publish.{name}" for name in ("commands", "engine", "images", "keeper", "ledger", "bundle")),
+    },
     "baked_publish.pipeline": {"baked_publish.cli", "baked_publish.targets", "baked_publish.vendors"},
     "baked_publish.bake": {f"baked_publish.{name}" for name in STATIONS - {"bake"}},
 }
 """What a part of the house never imports, not even inside a function; vendors/ and registry/ join when they exist."""
 
 LATE = {
-    "baked_publish": ("boto3", "docker", "google", "httpx", "jinja2", "rich", "sqlite_utils", "uvicorn", "yaml"),
+    "baked_publish": (
+        "boto3",
+        "docker",
+        "google",
+        "httpx",
+        "jinja2",
+        "rich",
+        "sqlite_utils",
+        "stamina",
+        "uvicorn",
+        "yaml",
+    ),
     "baked_core": ("baked_publish", "httpx", "sqlite_utils", "yaml"),
     "baked_core.app": ("jinja2", "uvicorn"),
 }

@@ -5,11 +5,15 @@ All of them write to standard error; standard output is kept for the result.
 
 import json
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from baked_publish.report import Advance, Report
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 PLAIN_EVERY = 10
 """Percent of progress between two plain lines."""
@@ -33,7 +37,8 @@ class Plain:
         self._out, self._quiet, self._verbose = out, quiet, verbose
 
     def _say(self, line: str) -> None:
-        print(line, file=self._out, flush=True)
+        self._out.write(f"{line}\n")  # at once: threads speak side by side
+        self._out.flush()
 
     def step(self, name: str, detail: str = "") -> None:
         """Begin a line of its own."""
@@ -78,6 +83,8 @@ class Rich(Plain):
 
         super().__init__(sys.stderr, verbose=verbose)
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bars: Progress | None = None
+        self._guard = threading.Lock()
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False)
@@ -94,18 +101,32 @@ class Rich(Plain):
 
     @contextmanager
     def progress(self, what: str, total: int) -> Generator[Advance, None, None]:
-        """Draw a bar that goes when the work is done."""
+        """Draw a bar that goes when the work is done; several threads may have one each."""
+        with self._guard:
+            bars = self._bars = self._bars or self._begun()
+            task = bars.add_task(what, total=total)
+        try:
+            yield lambda count: bars.update(task, advance=count)
+        finally:
+            with self._guard:
+                bars.remove_task(task)
+                if not bars.tasks:
+                    bars.stop()
+                    self._bars = None
+
+    def _begun(self) -> "Progress":
         from rich import progress  # noqa: PLC0415
 
-        columns = (
+        bars = progress.Progress(
             progress.TextColumn("  {task.description}"),
             progress.BarColumn(),
             progress.DownloadColumn(),
             progress.TransferSpeedColumn(),
+            console=self._console,
+            transient=True,
         )
-        with progress.Progress(*columns, console=self._console, transient=True) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda count: bar.update(task, advance=count)
+        bars.start()  # one display: a terminal can show no second one beside it
+        return bars
 
 
 class JsonLines:
@@ -116,7 +137,8 @@ class JsonLines:
 
     def _say(self, event: str, **values: object) -> None:
         if not self._quiet or event == "warning":
-            print(json.dumps({"event": event, **values}), file=self._out, flush=True)
+            self._out.write(json.dumps({"event": event, **values}) + "\n")  # at once: threads speak side by side
+            self._out.flush()
 
     def step(self, name: str, detail: str = "") -> None:
         """Tell the step's name."""
