@@ -4,7 +4,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench bench-image lock clean
 
 demo: .venv/.demo ## build a real database of real data and publish it on this machine
 	$(BIN)/python examples/airports/build.py demo/airports.db
@@ -29,6 +29,9 @@ lock: .venv/.dev ## look up the newest packages that go into images
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --only-binary :all: --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --no-python-downloads --python $(BIN)/python --python-version 3.11 \
 		--output-file $(IMAGES)/requirements.lock $(IMAGES)/requirements.in
+
+bench-image: .venv/.dev ## images beside docker build and push; as root, with docker.io, docker-registry and skopeo
+	$(BIN)/python benchmarks/image.py
 
 # one stamp for each group of dependencies: .venv/.demo, .venv/.dev
 .venv/.%: pyproject.toml

@@ -104,7 +104,46 @@ def baking() -> str:
     return rows(("", *heads), cells) + surroundings(run)
 
 
-BENCHMARKS = {"benchmark serve": serving, "benchmark bake": baking}
+def packing() -> str:
+    """Return the figures of the last run of benchmarks/compress.py."""
+    run = recorded("compress")
+    cells = (
+        (
+            what,
+            f"{row['MB/s']:,}",
+            f"{row['ratio']:.1f}",
+            f"{row['size']:.3f}",
+            "yes" if row["same on every CPU"] else "no",
+        )
+        for what, row in run["rows"].items()
+    )
+    heads = ("", "MB/s", f"ratio to {run['peer']}", "size left", "same bytes on every CPU")
+    return rows(heads, cells) + surroundings(run)
+
+
+def imaging() -> str:
+    """Return the figures of the last run of benchmarks/image.py."""
+    run = recorded("image")
+    cells = (
+        (
+            f"{size}, {step}",
+            *(f"{row[key]:,.2f}" for key in ("ours", "docker")),
+            f"{row['ratio']:.1f}",
+            f"{row['ours MB']:,.2f}",
+        )
+        for size, steps in run["rows"].items()
+        for step, row in steps.items()
+    )
+    heads = ("", "baked-data, s", f"{run['peer']}, s", "times as fast", "MB new in the registry")
+    return rows(heads, cells) + surroundings(run)
+
+
+BENCHMARKS = {
+    "benchmark serve": serving,
+    "benchmark bake": baking,
+    "benchmark image": imaging,
+    "benchmark compress": packing,
+}
 
 
 def recorded(name: str) -> dict[str, Any]:

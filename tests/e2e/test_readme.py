@@ -13,16 +13,20 @@ from typing import IO
 
 import httpx
 import pytest
+from engine import Daemon
 from house import CHECKOUT
 from line import LIMIT
+from registry import Registry
 
 README = (CHECKOUT / "README.md").read_text("utf-8")
 AIRPORTS = CHECKOUT / "examples" / "airports"
+EXAMPLE = "registry.example.org"
 CHANGES = (
     (r"http://127\.0\.0\.1:\d+/?", "URL"),
     (r"\b\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "TIME"),
     (r"\b\d{8}-\d{6}-[0-9a-f]{8}\b", "REVISION"),
     (r"\bbundle [0-9a-f]{12}\b", "bundle DIGEST"),
+    (r"@sha256:[0-9a-f]{64}", "@DIGEST"),
 )
 """What differs from run to run."""
 
@@ -42,6 +46,13 @@ def shape(answer: str) -> str:
     for pattern, name in CHANGES:
         answer = re.sub(pattern, name, answer)
     return answer.strip()
+
+
+@pytest.fixture
+def elsewhere(engine: Daemon, registry: Registry, base_layout: Path) -> dict[str, str]:
+    """Return the environment in which an engine, a base image and a registry are at hand."""
+    base = f"oci:{base_layout}:3.11"
+    return {"DOCKER_HOST": engine.url, "BAKED_DOCKER_NETWORK": "host", "BAKED_BASE_IMAGE": base, "HOST": registry.host}
 
 
 @pytest.fixture
@@ -87,14 +98,18 @@ def first_line(stream: IO[str] | None) -> str:
     return lines.get(timeout=LIMIT).strip()
 
 
-def test_every_command_of_the_readme_answers_as_shown(scratch: tuple[Path, dict[str, str]]) -> None:
+def test_every_command_of_the_readme_answers_as_shown(
+    scratch: tuple[Path, dict[str, str]], elsewhere: dict[str, str]
+) -> None:
     here, env = scratch
-    tried = []
+    tried, host = [], elsewhere.pop("HOST")
     for command, shown in steps():
-        answer = (serve if command.startswith("publish serve") else run)(command, here, env)
-        assert shape(answer) == shape(shown), f"$ {command}\n{answer}"
+        said = command.replace(EXAMPLE, host)
+        answer = (serve if command.startswith("publish serve") else run)(said, here, {**env, **elsewhere})
+        assert shape(answer.replace(host, EXAMPLE)) == shape(shown), f"$ {command}\n{answer}"
         tried.append(command.split()[1])
-    assert {"serve", "bake", "local", "promote", "rollback", "status", "history", "unpublish", "plugins"} <= {*tried}
+    words = "serve bake local promote rollback status history unpublish plugins image docker registry"
+    assert {*words.split()} <= {*tried}
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="there is no make here")

@@ -56,6 +56,11 @@ def base_layout() -> Path:
     """Return the folder of the layout; ``oci:FOLDER:3.11`` names the base image."""
     if os.getuid() != 0 or shutil.which("apt-get") is None:
         pytest.skip("a base image is made of Debian packages, as root")
+    return layout()
+
+
+def layout() -> Path:
+    """Return the folder of the layout, made at first use on this machine."""
     home = Path(tempfile.gettempdir()) / f"baked-base-{os.getuid()}-{RECIPE}"
     with home.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -80,10 +80,13 @@ def build(bundle: Bundle, recipe: Recipe, report: Report) -> Image:
     layers = [[*one, *other] for one, other in zip(below, above, strict=True)]
     images = tuple(assemble(one, (*one.base.layers, *own), said) for one, own in zip(made, layers, strict=True))
     tree = images[0].tree if len(images) == 1 else index(images, said)
-    document = sbom(
-        bundle.manifest, bundle.digest, made[0].requirements.distributions(), made[0].base.name, made[0].base.digest
-    )
-    return Image(bundle, images, tree, (attach(tree.manifest.descriptor, document),), lock)
+
+    def documents() -> tuple[Tree, ...]:
+        base, packages = made[0].base, made[0].requirements.distributions()
+        document = sbom(bundle.manifest, bundle.digest, packages, base.name, base.digest)
+        return (attach(tree.manifest.descriptor, document),)
+
+    return Image(bundle, images, tree, documents, lock)
 
 
 def resolve(recipe: ImageRecipe, lock: Lock, report: Report) -> tuple[list[Made], Lock]:

@@ -1,5 +1,6 @@
 """The Image: a Bundle packed with everything it runs on, for one platform or for several."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from baked_publish.bundle import Bundle
@@ -45,11 +46,16 @@ class Image:
     platforms: tuple[PlatformImage, ...]
     tree: Tree
     """The manifest of the only platform, or the index of several."""
-    attached: tuple[Tree, ...]
-    """Documents about the image, by ``subject``: its SBOM."""
+    documents: Callable[[], tuple[Tree, ...]]
+    """Makes the documents about the image, which a publish that changes nothing does without."""
     lock: Lock
     """What it was made of; written beside the project once the image is used."""
     kind: str = field(default="image", init=False)
+
+    @property
+    def attached(self) -> tuple[Tree, ...]:
+        """The documents about the image, by ``subject``: its SBOM."""
+        return self.documents()
 
     @property
     def digest(self) -> str:

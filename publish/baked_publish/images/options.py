@@ -15,7 +15,10 @@ class ImageOptions:
     """What an Image is built of; all of it is in the Image's digest, so none of it is in the release once more."""
 
     base_image: str = option(
-        DEFAULT_BASE, "Image to build on: a reference, or oci:DIR[:TAG] for a layout on disk.", release=False
+        DEFAULT_BASE,
+        "Image to build on: a reference, or oci:DIR[:TAG] for a layout on disk.",
+        envvar="BAKED_BASE_IMAGE",
+        release=False,
     )
     install: tuple[str, ...] = option((), "Package for the app's plugins, such as name==1.2.", release=False)
     builder: Builder = option("wheels", "How packages get in: wheels, or by a docker engine.", release=False)

@@ -80,15 +80,15 @@ def _package(distribution: Distribution) -> "Component":
 
 
 def _app(generator: str) -> "Component":
-    from cyclonedx.contrib.license.factories import LicenseFactory  # noqa: PLC0415
     from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415
+    from cyclonedx.model.license import DisjunctiveLicense  # noqa: PLC0415
 
     name, _, version = generator.partition(" ")
     return Component(
         name=name,
         version=version,
         type=ComponentType.APPLICATION,
-        licenses=[LicenseFactory().make_from_string("Apache-2.0")],
+        licenses=[DisjunctiveLicense(id="Apache-2.0")],
         bom_ref=generator,
     )
 
