@@ -5,8 +5,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-pytest_plugins = ("base_image", "engine", "registry")
-"""The fixtures that are shared: a base image, a Docker engine, a registry."""
+pytest_plugins = ("base_image", "engine", "registry", "pushing")
+"""The fixtures that are shared: a base image, a Docker engine, a registry and a repository in it."""
 
 
 @pytest.fixture(scope="session", autouse=True)
