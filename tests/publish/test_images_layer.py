@@ -2,6 +2,7 @@
 
 import gzip
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -166,3 +167,28 @@ def test_a_folder_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "layers").write_text("")
     with pytest.raises(StorageError, match="BAKED_CACHE_HOME"):
         LayerCache(tmp_path / "layers")
+
+
+def test_a_large_file_never_sits_in_memory(tmp_path: Path) -> None:
+    """Pack 600 MB in a process of its own and look at the most memory that it ever had."""
+    large = tmp_path / "large.db"
+    with large.open("wb") as file:
+        file.truncate(600_000_000)
+    code = """if True:
+        import resource, sys
+        from hashlib import file_digest
+        from pathlib import Path
+        from baked_publish.images.cache import LayerCache
+        from baked_publish.images.layer import draft_of, make_layer
+        from baked_publish.images.tarball import Entry
+        from baked_publish.report import Silent
+        path = Path(sys.argv[1])
+        with path.open("rb") as file:
+            entry = Entry("opt/large.db", path, path.stat().st_size, file_digest(file, "sha256").hexdigest())
+        layer = make_layer(draft_of("large", [entry]), LayerCache(path.with_name("layers")), Silent(), "layer")
+        print(sum(map(len, layer.blob.blocks())), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    """
+    words = [sys.executable, "-c", code, str(large)]
+    size, most = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True).stdout.split()
+    assert 0 < int(size) < 10_000_000
+    assert int(most) < 200_000  # kB on Linux
