@@ -16,6 +16,10 @@ NEVER = {
     "baked_publish.targets": {f"baked_publish.{name}" for name in ("cli", "pipeline", "bake", "serve")},
     "baked_publish.engine": {f"baked_publish.{name}" for name in (STATIONS - {"registry"}) | {"commands"}},
     "baked_publish.keeper": {f"baked_publish.{name}" for name in STATIONS | {"commands"}},
+    "baked_publish.ledger": {
+        *(f"baked_publish.{name}" for name in STATIONS - {"registry"}),
+        *(f"baked_publish.{name}" for name in ("commands", "engine", "images", "bundle")),
+    },
     "baked_publish.registry": {
         *(f"baked_publish.{name}" for name in STATIONS - {"registry"}),
         *(f"baked_publish.{name}" for name in ("commands", "engine", "images", "keeper", "ledger", "bundle")),

@@ -86,10 +86,12 @@ class Shelf:
         ``place`` is the state folder whose lock this process holds.
         """
         self._place, self._found = place, None
+        reading, self.repository = self.repository, self.repository.writing
         try:
             yield
         finally:
             self._give_back()
+            self._place, self.repository = "", reading
 
     def change(self, how: Callable[[Ledger], Ledger]) -> Ledger:
         """Write the ledger that ``how`` makes of what is there; raise LockedError if somebody else writes to it."""
