@@ -279,7 +279,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     [
         ({"memory": "16m"}, "", r"it ran out of its 16 MB of memory: give it more with --memory"),
         ({}, "raise RuntimeError('never')", r"it ended with exit code [13]\.(.|\n)*never"),
-        ({"start_timeout": 2.0}, "import time\nprint('asleep')\ntime.sleep(600)", r"within 2 s(.|\n)*asleep"),
+        ({"start_timeout": 12.0}, "import time\nprint('asleep')\ntime.sleep(600)", r"within 12 s(.|\n)*asleep"),
     ],
     ids=["out of memory", "ended", "never healthy"],
 )

@@ -53,7 +53,11 @@ class Engine:
     def _streaming(self, patience: int | None) -> Generator[Any, None, None]:
         """Make a client whose answers may be left in the middle: docker's own would leave its sockets open."""
         client, answers = self._client(patience), list[Any]()
-        client.hooks["response"].append(lambda answer, **_: answers.append(answer))
+
+        def remember(answer: Any, **_: Any) -> None:
+            answers.append(answer)
+
+        client.hooks["response"].append(remember)
         try:
             yield client
         finally:
