@@ -31,3 +31,7 @@ class Artifact(Protocol):
     def digest(self) -> str:
         """64 hex digits that name its bytes."""
         ...
+
+    def remember(self) -> None:
+        """Write beside the project what it was made of, now that it is used."""
+        ...

@@ -74,7 +74,7 @@ def _build(speech: Speech, report: Report, files: tuple[Path, ...], output: str,
             write_layout(made, target, report, name.rpartition(":")[2])
         else:
             write_archive(made, target, report, name)
-        made.lock.write(Path())
+        made.remember()
     for line in results.layers(made):
         report.info(line)
     speech.answer(results.envelope("image", output=str(target), name=name, **results.of_image(made)), [str(target)])

@@ -64,6 +64,7 @@ def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) ->
             changes = plan(publisher, artifact, live, wish, report)
             if wish.dry_run:
                 return Outcome("planned", live, changes, bundle.manifest)
+            artifact.remember()
             sweep(publisher, release, report)
             if live and live.release == release and not wish.force:
                 return _unchanged(publisher, live, bundle.manifest, report)

@@ -72,6 +72,16 @@ def test_after_no_change_nothing_is_written(repo: Repo) -> None:
     assert repo.registry.files() == before
 
 
+def test_the_lock_is_written_once_something_is_published(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    repo.publish(1, Wish(dry_run=True))
+    assert not Path("publish.lock").exists()
+    repo.publish(1)
+    assert "sha256:" in Path("publish.lock").read_text()
+
+
 def test_a_dry_run_writes_nothing(repo: Repo) -> None:
     before = repo.registry.files()
     assert repo.publish(1, Wish(dry_run=True)).action == "planned"

@@ -29,6 +29,9 @@ class Directory:
         """The Bundle digest: the files are the Artifact."""
         return self.bundle.digest
 
+    def remember(self) -> None:
+        """Write nothing: it is made of the files alone."""
+
     def write(self, folder: Path, report: Report, *, linked: Mapping[str, Path] | None = None) -> None:
         """Write all files below the new ``folder``, each hashed again on the way.
 

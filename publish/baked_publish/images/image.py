@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from baked_publish.bundle import Bundle
 from baked_publish.images.lock import Lock
@@ -56,6 +57,10 @@ class Image:
     def attached(self) -> tuple[Tree, ...]:
         """The documents about the image, by ``subject``: its SBOM."""
         return self.documents()
+
+    def remember(self) -> None:
+        """Write ``publish.lock`` in the current folder."""
+        self.lock.write(Path())
 
     @property
     def digest(self) -> str:
