@@ -9,6 +9,7 @@
     │   ├── QueryError            400  SQLite refused the SQL
     │   └── QueryTimeout          400  stopped at its time limit, as Datasette 1.0 answers it
     ├── Forbidden                 403  a write, or what the publisher switched off
+    ├── MethodNotAllowed          405  a method other than GET
     └── Busy                      503  one at a time: ask again later
 """
 
@@ -58,6 +59,13 @@ class Forbidden(CoreError):
 
     status = 403
     title = "Forbidden"
+
+
+class MethodNotAllowed(CoreError):
+    """Another method than GET was tried where nothing is done with it."""
+
+    status = 405
+    title = "Method not allowed"
 
 
 class Busy(CoreError):

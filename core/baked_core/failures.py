@@ -18,6 +18,9 @@ from baked_core.routes import Renderers, urls_of
 
 Handler = Callable[[HttpRequest, Any], Awaitable[Response]]
 
+_FILES = (".json", ".csv", ".blob", ".db", ".md")
+"""Addresses whose errors are JSON: no person looks at them."""
+
 
 def handlers(serving: Serving) -> dict[Any, Handler]:
     """Return what answers for each kind of exception."""
@@ -48,7 +51,7 @@ def _answer(
 ) -> Response:
     urls = urls_of(http, serving)
     last = http.scope["path"].rpartition("/")[2]
-    kind = "json" if last.endswith((".json", ".csv")) else "html"
+    kind = "html" if http.method in {"GET", "HEAD"} and not last.endswith(_FILES) else "json"
     request = Request(serving, urls, (), kind, Args())
     if kind == "json":
         return headers.finish(json.answer(json.failure(message, status), status), request, "")

@@ -1,10 +1,12 @@
 """The headers of every answer: caching, what other sites may read, what a browser may load."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from starlette.responses import Response
 
-from baked_core.request import Request
+from baked_core.request import Request, Serving
 
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; script-src 'self'; "
@@ -14,21 +16,54 @@ _POLICY: Final = (
 
 SAFE: Final = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer-when-downgrade"}
 PAGE: Final = {**SAFE, "content-security-policy": _POLICY}
+CORS: Final = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-headers": "Authorization, Content-Type",
+    "access-control-expose-headers": "Link, ETag",
+    "access-control-allow-methods": "GET, HEAD, OPTIONS",
+    "access-control-max-age": "3600",
+}
+
+Raw = list[tuple[bytes, bytes]]
 
 
 def finish(response: Response, request: Request, etag: str) -> Response:
     """Add the headers that every answer of a view has."""
     settings = request.serving.settings
-    response.headers.update(PAGE if request.format == "html" else SAFE)
-    if settings.cors and request.format != "html":
-        response.headers["access-control-allow-origin"] = "*"
-        response.headers["access-control-expose-headers"] = "Link, ETag"
+    raw = response.raw_headers
+    raw += _common(html=request.format == "html", cors=settings.cors)
     ttl = request.args.number("_ttl")
     if response.status_code < 400:  # noqa: PLR2004 - errors are not kept
         seconds = settings.default_cache_ttl if ttl is None else ttl
-        response.headers["cache-control"] = f"max-age={seconds}" if seconds else "no-cache"
+        raw.append((b"cache-control", b"max-age=%d" % seconds if seconds else b"no-cache"))
     else:
-        response.headers["cache-control"] = "no-store"
+        raw.append((b"cache-control", b"no-store"))
     if etag:
-        response.headers["etag"] = etag
+        raw.append((b"etag", etag.encode("latin-1")))
     return response
+
+
+def of_file(serving: Serving) -> dict[str, str]:
+    """Return the headers of a database's file."""
+    seconds = serving.settings.default_cache_ttl
+    caching = {"cache-control": f"max-age={seconds}" if seconds else "no-cache"}
+    return {**SAFE, **(CORS if serving.settings.cors else {}), **caching}
+
+
+def of_constant(serving: Serving) -> Mapping[str, str]:
+    """Return the headers of a page that never changes while the app runs."""
+    return {**SAFE, **(CORS if serving.settings.cors else {})}
+
+
+def matches(asked: str, etag: str) -> bool:
+    """Tell whether an ``If-None-Match`` names ``etag``, weakly compared, alone or in a list."""
+    if asked == etag:
+        return True
+    bare = etag.removeprefix("W/")
+    return any(each.strip().removeprefix("W/") in {bare, "*"} for each in asked.split(",")) if asked else False
+
+
+@cache
+def _common(*, html: bool, cors: bool) -> Raw:
+    headers = PAGE if html else {**SAFE, **(CORS if cors else {})}
+    return [(name.encode(), value.encode()) for name, value in headers.items()]

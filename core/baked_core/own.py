@@ -1,79 +1,62 @@
-"""The app's own pages under ``/-/``: health, identity, versions, databases, settings."""
+"""The pages under ``/-/`` that machines ask: health, identity, verification; and what answers to writes."""
 
-import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-import apsw
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from baked_core import headers
-from baked_core.errors import NotFound
+from baked_core.errors import Forbidden, MethodNotAllowed
 from baked_core.manifest import FORMAT
-from baked_core.renderers.json import answer
+from baked_core.renderers.json import JSON, answer
 from baked_core.request import Serving
 
 Handler = Callable[[HttpRequest], Awaitable[Response]]
 
+_WRITES: Final = {
+    "/{database}/-": ("create", "execute-write"),
+    "/{database}/-/queries": ("store",),
+    "/{database}/{table}/-": ("insert", "upsert", "alter", "drop", "set-column-type"),
+    "/{database}/{table}/{key}/-": ("update", "delete"),
+}
+"""Where Datasette writes."""
+
 
 def routes(serving: Serving, verify: Handler | None) -> list[BaseRoute]:
-    """Return the routes of the app's own pages; ``/-/verify`` only if it may be asked."""
-    bodies = {
-        "baked": {"ok": True, "format": FORMAT, "digest": serving.baked.digest},
-        "versions": _versions(serving),
-        "databases": _databases(serving),
-        "settings": {"ok": True, "settings": asdict(serving.settings)},
-    }
-    pages: list[BaseRoute] = [Route("/-/healthz", _health, methods=["GET"])]
-    pages += [Route(f"/-/{name}.json", _constant(serving, body), methods=["GET"]) for name, body in bodies.items()]
+    """Return the routes of these pages; ``/-/verify`` only if it may be asked."""
+    identity = {"ok": True, "format": FORMAT, "digest": serving.baked.digest}
+    pages: list[BaseRoute] = [
+        Route("/-/healthz", _health, methods=["GET"]),
+        Route("/-/baked.json", _constant(serving, identity), methods=["GET"]),
+    ]
     if verify is not None:
         pages.append(Route("/-/verify", verify, methods=["GET"]))
-    return [*pages, Route("/-/{name}", _unknown, methods=["GET"])]
+    return pages
+
+
+def writes() -> list[BaseRoute]:
+    """Return the routes that refuse to write."""
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    return [Route(f"{path}/{name}", _refuse, methods=methods) for path, names in _WRITES.items() for name in names]
 
 
 async def _health(_http: HttpRequest) -> Response:
     return Response(b"ok", media_type="text/plain", headers={"cache-control": "no-store"})
 
 
-async def _unknown(http: HttpRequest) -> Response:
-    raise NotFound(f"there is no page {http.scope['path']!r}: begin at the index")
+async def _refuse(http: HttpRequest) -> Response:
+    if http.method == "POST":
+        raise Forbidden("reading is all that can be done here: the data is published as it is")
+    raise MethodNotAllowed(f"{http.method} means nothing here, and reading is all that can be done")
 
 
 def _constant(serving: Serving, body: Any) -> Handler:
     """Answer always with ``body``: nothing in it changes while the app runs."""
-    content = answer(body).body
-    added = dict(headers.SAFE)
-    if serving.settings.cors:
-        added["access-control-allow-origin"] = "*"
+    content, added = answer(body).body, headers.of_constant(serving)
 
     async def page(_http: HttpRequest) -> Response:
-        return Response(bytes(content), media_type="application/json; charset=utf-8", headers=added)
+        return Response(bytes(content), media_type=JSON, headers=added)
 
     return page
-
-
-def _versions(serving: Serving) -> dict[str, Any]:
-    return {
-        "ok": True,
-        "python": {"version": ".".join(map(str, sys.version_info[:3])), "full": sys.version},
-        "baked_data": {"version": serving.baked.manifest.generator},
-        "asgi": "3.0",
-        "sqlite": {"version": apsw.sqlite_lib_version(), "apsw": apsw.apsw_version()},
-    }
-
-
-def _databases(serving: Serving) -> dict[str, Any]:
-    listed = [
-        {
-            "name": database.name,
-            "size": database.size,
-            "is_mutable": not serving.baked.immutable,
-            "is_memory": False,
-            "hash": database.sha256,
-        }
-        for database in serving.baked.manifest.databases.values()
-    ]
-    return {"ok": True, "databases": listed}

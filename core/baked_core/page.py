@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from baked_core.connection import Rows
 from baked_core.facets import Facet
@@ -176,6 +177,15 @@ class QueryPage(DataPage):
     error: str = ""
     """What SQLite said, where it refused; HTML shows it beside the SQL."""
     status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPage(Page):
+    """One of the app's own pages: a JSON body, shown as it is."""
+
+    body: Any
+    text: str = ""
+    """The same as Markdown, where there is such a form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,19 @@ class Plugins:
             self._manager.register(_load(file), name=file.stem)
         self._manager.check_pending()
 
+    def listed(self) -> list[dict[str, Any]]:
+        """Return the name of each plugin and the hooks that it implements."""
+        return [
+            {
+                "name": name,
+                "static": False,
+                "templates": False,
+                "version": None,
+                "hooks": sorted(hook.name for hook in self._manager.get_hookcallers(plugin) or ()),
+            }
+            for name, plugin in self._manager.list_name_plugin()
+        ]
+
     def prepare_connection(self, connection: object, database: str) -> None:
         """Let each plugin add functions or collations to a new connection."""
         self._manager.hook.prepare_connection(connection=connection, database=database)

@@ -3,23 +3,26 @@
 ``scope -> route -> view(request) -> Page -> renderer -> Response``
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from baked_core import headers, own, static
 from baked_core.args import Args
+from baked_core.download import download
 from baked_core.errors import NotFound
 from baked_core.manifest import View
 from baked_core.page import Page, Redirect
-from baked_core.renderers import csv, json
+from baked_core.renderers import blob, csv, json, markdown
 from baked_core.request import Request, Serving
 from baked_core.urls import Urls, is_canonical, tilde_decode, tilde_encode
+from baked_core.views import own as views_own
 from baked_core.views.database import database
 from baked_core.views.index import index
 from baked_core.views.query import query
@@ -29,8 +32,14 @@ from baked_core.views.table import table
 AnyView = Callable[[Request], Awaitable[Any]]
 Renderer = Callable[[Page, Request], Response]
 
-DATA: Final = ("html", "json", "csv")
+DATA: Final = ("html", "json", "csv", "blob")
 PAGES: Final = ("html", "json")
+TEXTS: Final = ("html", "json", "md")
+
+
+_OWN: Final = ("versions", "plugins", "settings", "databases", "actor", "config", "threads")
+_MOVED: Final = {"/-": ("-", ""), "/:memory:": ("_memory",)}
+"""Addresses that Datasette once had, and where they lead."""
 
 
 class Renderers:
@@ -38,7 +47,12 @@ class Renderers:
 
     def __init__(self, serving: Serving) -> None:
         self._root = serving.baked.root
-        self._known: dict[str, Renderer] = {"json": json.render, "csv": csv.render}
+        self._known: dict[str, Renderer] = {
+            "json": json.render,
+            "csv": csv.render,
+            "blob": blob.render,
+            "md": markdown.render,
+        }
 
     def __getitem__(self, name: str) -> Renderer:
         if name not in self._known:
@@ -61,11 +75,15 @@ class Endpoint:
 
     async def __call__(self, http: HttpRequest) -> Response:
         """Answer: the straight line of every page."""
+        if http.method == "OPTIONS":
+            return Response(
+                status_code=204, headers={"allow": "GET, HEAD, OPTIONS", **headers.of_constant(self.serving)}
+            )
         request, elsewhere = self._read(http)
         if elsewhere:
             return headers.finish(RedirectResponse(elsewhere, 302), request, "")
         etag = self._etag(request)
-        if etag and http.headers.get("if-none-match") == etag:
+        if etag and headers.matches(http.headers.get("if-none-match", ""), etag):
             return headers.finish(Response(status_code=304), request, etag)
         page = await self.view(request)
         if isinstance(page, Redirect):
@@ -95,6 +113,29 @@ class Endpoint:
             return ""
         name = f"{baked.digest}{request.urls}{request.names}{request.format}".encode("utf-8", "surrogatepass")
         return f'W/"{sha256(name + request.query).hexdigest()[:24]}"'
+
+
+class Shortcut(BaseRoute):
+    """Leads to the pages that are asked for most, without a look at the other routes."""
+
+    def __init__(self, serving: Serving, mounts: Iterable[str], table: Route, row: Route) -> None:
+        self._databases = frozenset(map(tilde_encode, serving.databases)) - frozenset(mounts)
+        self._table, self._row = table, row
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match a table or a row of a database that is there; everything else is left to the routes that follow."""
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+            return Match.NONE, {}
+        _, *parts = str(scope["path"]).removeprefix(scope.get("root_path", "")).split("/")
+        if len(parts) not in {2, 3} or parts[0] not in self._databases or parts[1] in {"-", ""} or not parts[-1]:
+            return Match.NONE, {}
+        names = dict(zip(("database", "table", "key"), parts, strict=False))
+        return Match.FULL, {"path_params": names}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        route = self._row if "key" in scope["path_params"] else self._table
+        await route.handle(scope, receive, send)
 
 
 def _canonical(http: HttpRequest, urls: Urls, kind: str) -> str:
@@ -128,20 +169,48 @@ def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, An
     renderers = Renderers(serving)
 
     def page(path: str, view: AnyView, formats: Sequence[str] = PAGES, *, fixed: bool = True) -> Route:
-        return Route(path, Endpoint(view, formats, serving, renderers, fixed).__call__, methods=["GET"])
+        endpoint = Endpoint(view, formats, serving, renderers, fixed)
+        return Route(path, endpoint.__call__, methods=["GET", "OPTIONS"])
 
+    def pages(path: str, view: AnyView, formats: Sequence[str] = PAGES) -> list[Route]:
+        suffixes = ["" if each == "html" else f".{each}" for each in formats]
+        return [page(path + suffix, view, formats, fixed=False) for suffix in suffixes]
+
+    ours = {name: getattr(views_own, name) for name in _OWN}
+    tables, rows = page("/{database}/{table}", table, DATA), page("/{database}/{table}/{key}", row, DATA)
     return [
+        Shortcut(serving, mounts, tables, rows),
         *own.routes(serving, verify),
         Route("/-/static/{name}", static.serve, methods=["GET"]),
+        Route("/favicon.ico", static.icon, methods=["GET"]),
+        *(route for name, view in ours.items() for route in pages(f"/-/{name}", view)),
+        *pages("/-/schema", views_own.schema, TEXTS),
+        page("/-/", index),
+        page("/-/.json", index),
+        page("/-/{name}", views_own.unknown),
         *(Mount(f"/{name}", app) for name, app in mounts.items()),
         page("/", index),
         page("/.json", index),
+        *(Route(path, _moved(target), methods=["GET"]) for path, target in _MOVED.items()),
+        Route("/{database}.db", download(serving), methods=["GET"]),
         page("/{database}", database),
-        *(page(f"/{{database}}/-/query{suffix}", query, DATA, fixed=False) for suffix in ("", ".json", ".csv")),
-        page("/{database}/{table}", table, DATA),
-        page("/{database}/{table}/{key}", row),
+        *pages("/{database}/-/query", query, DATA),
+        *pages("/{database}/-/query/parameters", views_own.parameters),
+        *pages("/{database}/-/schema", views_own.database_schema, TEXTS),
+        *own.writes(),
+        tables,
+        *pages("/{database}/{table}/-/schema", views_own.table_schema, TEXTS),
+        rows,
         Route("/{path:path}", _elsewhere, methods=["GET"]),
     ]
+
+
+def _moved(target: Sequence[str]) -> own.Handler:
+    async def page(http: HttpRequest) -> Response:
+        root = str(http.scope.get("root_path", "")).rstrip("/")
+        return RedirectResponse(Urls(root).own(*target), 301)
+
+    return page
 
 
 async def _elsewhere(http: HttpRequest) -> Response:

@@ -28,6 +28,12 @@ def url(urls: Urls, name: str) -> str:
     return urls.own("-", "static", name, query=[("_hash", digest)])
 
 
+async def icon(_request: Request) -> Response:
+    """Answer with the icon that browsers ask for by themselves."""
+    content, _ = _read("icon.svg")
+    return Response(content, headers={"cache-control": _SHORT}, media_type=_TYPES[".svg"])
+
+
 async def serve(request: Request) -> Response:
     """Answer with a static file."""
     name = request.path_params["name"]

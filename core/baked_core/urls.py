@@ -16,13 +16,18 @@ _TILDE: Final = re.compile(rb"~([0-9A-Fa-f]{2})")
 
 _CANONICAL: Final = re.compile(r"[A-Za-z0-9_~+:,-]*").fullmatch
 
+_NOTHING: Final = "~"
+"""Stands for the empty name: a segment of a path cannot be empty."""
+_ALONE: Final = {"": _NOTHING, "-": "~2D"}
+"""Names that would be lost in a path: ``-`` stands before the app's own pages."""
+
 Query = Iterable[tuple[str, str]]
 
 
 def tilde_encode(name: str) -> str:
     """Encode ``name`` for one segment of a path: safe characters stay, a space is ``+``, other bytes ``~HH``."""
     if _PLAIN(name):
-        return name
+        return _ALONE.get(name, name)
     raw = name.raw if isinstance(name, BrokenText) else name.encode()
     return "".join([_ENCODED[byte] for byte in raw])
 
@@ -31,6 +36,8 @@ def tilde_decode(segment: str) -> str:
     """Decode one segment of a path; bytes that are not UTF-8 come back as BrokenText."""
     if _PLAIN(segment):
         return segment
+    if segment == _NOTHING:
+        return ""
     raw = segment.replace("+", " ").encode()
     raw = _TILDE.sub(lambda match: bytes.fromhex(match[1].decode()), raw)
     try:
@@ -54,7 +61,9 @@ def _encode_value(value: Value) -> str:
         return ":x" + value.hex()
     if isinstance(value, float) and isinf(value):
         return "9e999" if value > 0 else "-9e999"
-    return tilde_encode(value if isinstance(value, str) else "" if value is None else repr(value))
+    if value is None:
+        return ""
+    return tilde_encode(value if isinstance(value, str) else repr(value))
 
 
 def decode_key(segment: str) -> tuple[Value, ...]:
@@ -81,8 +90,11 @@ class Urls:
     """Scheme and host as the client sees them: ``https://example.org``."""
 
     def path(self, *names: str, format: str = "", query: Query = ()) -> str:  # noqa: A002 - the path's own word
-        """Return the path of a page: ``/DB/TABLE.json?_size=10`` under the root; names are encoded here."""
-        path = self.root + "/" + "/".join([tilde_encode(name) for name in names])
+        """Return the path of a page: ``/DB/TABLE.json?_size=10`` under the root; names are encoded here.
+
+        The index is ``path("")``.
+        """
+        path = self.root + "/" + ("/".join([tilde_encode(name) for name in names]) if names != ("",) else "")
         return _finish(path, format, query)
 
     def own(self, *segments: str, format: str = "", query: Query = ()) -> str:  # noqa: A002

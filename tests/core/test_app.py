@@ -215,7 +215,7 @@ def test_own_pages(tmp_path: Path) -> None:
     assert client.get("/-/healthz").text == "ok"
     assert client.get("/-/baked.json").json() == {"ok": True, "format": 1, "digest": baked.digest}
     assert client.get("/-/versions.json").json()["sqlite"]["version"]
-    assert client.get("/-/settings.json").json()["settings"]["default_page_size"] == 100
+    assert client.get("/-/settings.json").json()["default_page_size"] == 100
     (database,) = client.get("/-/databases.json").json()["databases"]
     assert (database["name"], database["is_mutable"]) == ("world", False)
     assert str(tmp_path) not in client.get("/-/databases.json").text

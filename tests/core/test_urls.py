@@ -16,7 +16,9 @@ from baked_core.values import BrokenText
         ("a/b.c", "a~2Fb~2Ec"),
         ("é", "~C3~A9"),
         ("~+%", "~7E~2B~25"),
-        ("", ""),
+        ("", "~"),
+        ("-", "~2D"),
+        ("--", "--"),
     ],
 )
 def test_tilde_encoding(name: str, segment: str) -> None:
@@ -45,10 +47,15 @@ def test_numbers_in_keys() -> None:
     assert encode_key([1, -0.5, float("-inf"), None]) == "1,-0~2E5,-9e999,"
 
 
+def test_an_empty_part_of_a_key_is_empty_text() -> None:
+    assert decode_key(",z") == decode_key("~,z") == ("", "z")
+
+
 def test_urls_are_under_the_root() -> None:
     urls = Urls("/root", "https://example.org")
     assert urls.path("a b", "c", format="json", query=[("x", "1&2")]) == "/root/a+b/c.json?x=1%262"
     assert urls.path("") == "/root/"
+    assert urls.path("d", "") == "/root/d/~"
     assert urls.row("d", "t", ("x", 1)) == "/root/d/t/x,1"
     assert urls.query("d", "csv") == "/root/d/-/query.csv"
     assert urls.absolute("/root/") == "https://example.org/root/"

@@ -5,6 +5,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
@@ -12,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from baked_core import static
 from baked_core.cells import Cells
 from baked_core.filters import OPERATORS
-from baked_core.page import DatabasePage, ErrorPage, IndexPage, Page, QueryPage, RowPage, TablePage
+from baked_core.page import DatabasePage, DocumentPage, ErrorPage, IndexPage, Page, QueryPage, RowPage, TablePage
 from baked_core.renderers.links import heads, links
 from baked_core.request import Request
 from baked_core.static import templates
@@ -24,6 +25,7 @@ _KINDS: Final[Mapping[type[Page], str]] = {
     TablePage: "table",
     RowPage: "row",
     QueryPage: "query",
+    DocumentPage: "document",
     ErrorPage: "error",
 }
 
@@ -64,6 +66,7 @@ class Html:
             loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
         )
         environment.filters["bytes"] = size
+        environment.filters["json"] = pretty
         environment.filters["paragraphs"] = paragraphs
         return environment
 
@@ -93,6 +96,11 @@ def size(count: int) -> str:
     while amount >= 999.95 and len(units) > 1:  # noqa: PLR2004 - rounds to a thousand
         amount, units = amount / 1000, units[1:]
     return f"{amount:.1f} {units[0]}"
+
+
+def pretty(body: Any) -> str:
+    """Return ``body`` as JSON that a person can read."""
+    return orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
 
 
 def paragraphs(text: Any) -> Markup:

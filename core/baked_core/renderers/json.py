@@ -7,8 +7,18 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from baked_core.errors import BadRequest, nearest
-from baked_core.manifest import Table
-from baked_core.page import DatabasePage, DataPage, ErrorPage, IndexPage, Page, QueryPage, RowPage, TablePage
+from baked_core.manifest import Database, Table, View
+from baked_core.page import (
+    DatabasePage,
+    DataPage,
+    DocumentPage,
+    ErrorPage,
+    IndexPage,
+    Page,
+    QueryPage,
+    RowPage,
+    TablePage,
+)
 from baked_core.renderers import conversions, extras
 from baked_core.renderers.conversions import Conversions
 from baked_core.request import Request
@@ -17,6 +27,9 @@ from baked_core.values import Row
 
 JSON: Final = "application/json; charset=utf-8"
 LINES: Final = "text/plain; charset=utf-8"
+
+_FEW: Final = 5
+"""Tables of a database that the index names."""
 
 Body = dict[str, Any]
 
@@ -28,7 +41,7 @@ def render(page: Page, request: Request) -> Response:
         return answer(body, page.status)
     if isinstance(page, DataPage):
         return _shaped(page, request)
-    return answer(_BODIES[type(page)](page))
+    return answer(_BODIES[type(page)](page, request))
 
 
 def answer(body: object, status: int = 200, *, infinity: bool = False) -> Response:
@@ -121,44 +134,80 @@ def _envelope(page: DataPage, rows: object, request: Request) -> Body:
     return body | extras.bodies(page, request) if page.extras else body
 
 
-def _index(page: IndexPage) -> Body:
-    databases = {
-        database.name: {
-            "name": database.name,
-            "size": database.size,
-            "tables_count": sum(not table.hidden for table in database.tables.values()),
-            "table_rows_sum": sum(table.count for table in database.tables.values() if not table.hidden),
-            "hidden_tables_count": sum(table.hidden for table in database.tables.values()),
-            "views_count": len(database.views),
-        }
-        for database in page.databases
-    }
+def _index(page: IndexPage, request: Request) -> Body:
+    databases = [_summary(each, request) for each in page.databases]
     return {"ok": True, "databases": databases, "metadata": _described(page)}
 
 
-def _database(page: DatabasePage) -> Body:
+def _summary(database: Database, request: Request) -> Body:
+    shown = [table for table in database.tables.values() if not table.hidden]
+    hidden = [table for table in database.tables.values() if table.hidden]
     return {
-        "ok": True,
-        "database": page.database.name,
-        "size": page.database.size,
-        "tables": [_table(table, hidden=table.name in page.hidden) for table in page.tables],
-        "hidden_count": sum(table.name in page.hidden for table in page.tables),
-        "views": [{"name": view.name, "columns": [c.name for c in view.columns]} for view in page.views],
-        "queries": [],
-        "allow_execute_sql": page.allow_sql,
-        "metadata": _described(page),
+        "name": database.name,
+        "hash": database.sha256,
+        "color": database.sha256[:6],
+        "path": request.urls.path(database.name),
+        "size": database.size,
+        "tables_and_views_truncated": [_brief(table) for table in shown[:_FEW]],
+        "tables_and_views_more": len(shown) + len(database.views) > _FEW,
+        "tables_count": len(shown),
+        "table_rows_sum": sum(table.count for table in shown),
+        "show_table_row_counts": True,
+        "hidden_table_rows_sum": sum(table.count for table in hidden),
+        "hidden_tables_count": len(hidden),
+        "views_count": len(database.views),
+        "private": False,
     }
 
 
-def _table(table: Table, *, hidden: bool) -> Body:
+def _brief(table: Table) -> Body:
     return {
         "name": table.name,
         "columns": [column.name for column in table.columns],
         "primary_keys": table.primary_keys,
         "count": table.count,
+        "hidden": table.hidden,
+        "fts_table": table.fts_table,
+        "num_relationships_for_sorting": len(table.foreign_keys) + len(table.incoming),
+        "private": False,
+    }
+
+
+def _database(page: DatabasePage, request: Request) -> Body:
+    everything: list[Table | View] = [*page.tables, *page.views]
+    return {
+        "ok": True,
+        "database": page.database.name,
+        "private": False,
+        "path": request.urls.path(page.database.name),
+        "size": page.database.size,
+        "tables": [_table(table, hidden=table.name in page.hidden) for table in page.tables],
+        "hidden_count": sum(table.name in page.hidden for table in page.tables),
+        "views": [{"name": view.name, "columns": _columns(view), "private": False} for view in page.views],
+        "queries": [],
+        "queries_more": False,
+        "queries_count": 0,
+        "allow_execute_sql": page.allow_sql,
+        "table_columns": {each.name: _columns(each) for each in everything} if page.allow_sql else {},
+        "metadata": _described(page),
+    }
+
+
+def _columns(relation: Table | View) -> list[str]:
+    return [column.name for column in relation.columns]
+
+
+def _table(table: Table, *, hidden: bool) -> Body:
+    return {
+        "name": table.name,
+        "columns": _columns(table),
+        "primary_keys": table.primary_keys,
+        "count": table.count,
+        "count_truncated": False,
         "hidden": hidden,
         "fts_table": table.fts_table,
         "foreign_keys": {"incoming": _keys(table, incoming=True), "outgoing": _keys(table, incoming=False)},
+        "private": False,
     }
 
 
@@ -175,12 +224,17 @@ def _described(page: Page) -> Body:
     return {name: value for name, value in page.metadata.items() if name not in {"databases", "tables", "plugins"}}
 
 
-def _error(page: ErrorPage) -> Body:
+def _document(page: DocumentPage, _request: Request) -> Any:
+    return page.body
+
+
+def _error(page: ErrorPage, _request: Request) -> Body:
     return failure(page.message, page.status)
 
 
-_BODIES: Final[Mapping[type[Page], Callable[[Any], Body]]] = {
+_BODIES: Final[Mapping[type[Page], Callable[[Any, Request], Any]]] = {
     IndexPage: _index,
     DatabasePage: _database,
     ErrorPage: _error,
+    DocumentPage: _document,
 }

@@ -13,7 +13,7 @@ from baked_core.page import QueryPage
 from baked_core.request import Request
 from baked_core.views.database import crumbs
 
-ARGUMENTS = FORMAT_ARGUMENTS | {"sql", "_size", "_stream"}
+ARGUMENTS = FORMAT_ARGUMENTS | {"sql", "_size", "_stream", "_blob_hash"}
 
 
 async def query(request: Request) -> QueryPage:

@@ -1,0 +1,45 @@
+"""``/DB.db``: a database file as it is, whole or by Range, unless the publisher switched it off."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, Response
+
+from baked_core import headers
+from baked_core.database import Database
+from baked_core.errors import Forbidden, NotFound, nearest
+from baked_core.metadata import of_database
+from baked_core.request import Serving
+from baked_core.urls import tilde_decode
+
+
+def is_allowed(serving: Serving, name: str) -> bool:
+    """Tell whether a database may be downloaded: by the setting, and by what metadata says of it."""
+    said = of_database(serving.baked.manifest.metadata, name).get("allow_download", True)
+    return serving.settings.allow_download and said is not False and name in serving.baked.manifest.databases
+
+
+def download(serving: Serving) -> Callable[[HttpRequest], Awaitable[Response]]:
+    """Make the page that answers with files."""
+
+    async def page(http: HttpRequest) -> Response:
+        name = tilde_decode(http.path_params["database"])
+        found = serving.databases.get(name)
+        if found is None or name not in serving.baked.manifest.databases:
+            known = [f"{each}.db" for each in serving.baked.manifest.databases]
+            raise NotFound(f"there is no database file {name + '.db'!r}{nearest(f'{name}.db', known)}")
+        if not is_allowed(serving, name):
+            raise Forbidden(f"downloading database {name!r} is switched off here: read its tables as CSV or JSON")
+        return _answer(http, serving, found)
+
+    return page
+
+
+def _answer(http: HttpRequest, serving: Serving, database: Database) -> Response:
+    added = headers.of_file(serving)
+    if serving.baked.immutable:
+        added["etag"] = f'"{database.entry.sha256}"'
+        if headers.matches(http.headers.get("if-none-match", ""), added["etag"]):
+            return Response(status_code=304, headers=added)
+    name = f"{database.name}.db"
+    return FileResponse(database.path, headers=added, media_type="application/vnd.sqlite3", filename=name)
