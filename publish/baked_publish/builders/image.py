@@ -83,7 +83,7 @@ def build(bundle: Bundle, recipe: Recipe, report: Report) -> Image:
 
     def documents() -> tuple[Tree, ...]:
         base, packages = made[0].base, made[0].requirements.distributions()
-        document = sbom(bundle.manifest, bundle.digest, packages, base.name, base.digest)
+        document = sbom(bundle.manifest, packages, base.name, base.digest)
         return (attach(tree.manifest.descriptor, document),)
 
     return Image(bundle, images, tree, documents, lock)

@@ -15,9 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from baked_core.manifest import canonical
 from baked_publish.errors import ConfigError
 from baked_publish.images.config import LIB
@@ -79,6 +76,8 @@ class Requirements:
             "python_version": self.python,
             "sys_platform": "linux",
         }
+        from packaging.requirements import Requirement  # noqa: PLC0415 - 50 ms that only a build pays
+
         for line in re.findall(r"^[^\s#-].*?(?= \\$|$)", self.text, re.MULTILINE):
             wanted = Requirement(line)
             if wanted.marker is None or wanted.marker.evaluate(environment):
@@ -133,6 +132,9 @@ def install(wanted: Requirements, folder: Path) -> list[Entry]:
 
 
 def _checked(word: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
     try:
         wanted = Requirement(word)
     except InvalidRequirement as exc:
