@@ -4,9 +4,10 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,11 @@ class Registry:
         """GET something below ``/v2/``."""
         kinds = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
         asked = urllib.request.Request(f"http://{self.host}/v2/{path}", headers={"Accept": kinds})
-        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
-            return orjson.loads(answer.read())
+        for _ in range(20):
+            with suppress(urllib.error.HTTPError), urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+                return orjson.loads(answer.read())
+            time.sleep(0.05)  # it answers 500 while a tag is being written
+        raise AssertionError(f"{self.host} does not give {path}")
 
     def put(self, path: str, data: bytes, media_type: str) -> None:
         """PUT a manifest below ``/v2/``, as somebody else would."""

@@ -1,6 +1,6 @@
 """The SBOM of an Image: a CycloneDX document of what is in it, attached as the OCI image specification says.
 
-It lists the software by version and the databases by name: what they hold is the Manifest's to tell, and a document that
+It lists the software by version and the databases by name. What they hold is the Manifest's to tell: a document that
 told it as well would be another one, and be sent, every night.
 """
 
