@@ -63,4 +63,6 @@ def parse(args: Args, known: Mapping[str, str]) -> tuple[str, ...]:
             raise BadRequest(f"there is no _extra {name!r} here{nearest(name, known)}")
     if "facet_results" in known and args.has(*KINDS.values(), "_facet_size"):
         names.append("facet_results")
+    if "count" in names:
+        names.append("count_truncated")
     return tuple(dict.fromkeys(names))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isinf
 from typing import Final
 
 from baked_core.args import Args
@@ -42,7 +43,7 @@ class Facet:
 
     def filter(self, value: Value) -> Filter:
         """Return the filter that leaves the rows with ``value``."""
-        return Filter(self.column, OPERATORS[_OPERATORS[self.kind]], value if isinstance(value, str) else repr(value))
+        return Filter(self.column, OPERATORS[_OPERATORS[self.kind]], _written(value))
 
     def counts(self, select: Select, size: int) -> Clause:
         """Return the statement for the most frequent values and their counts, one more than ``size``."""
@@ -50,7 +51,7 @@ class Facet:
         if self.kind == "array":
             return _elements(select, column, size)
         value = f"date({column})" if self.kind == "date" else column
-        where = _where(select, f"{value} is not null and typeof({column}) != 'blob'")
+        where = _where(select, f"{value} is not null")
         sql = f"select {value} as value, count(*) as n from {quote(select.table)}{where.sql}"  # noqa: S608 - quoted
         return Clause(f"{sql} group by 1 order by n desc, value limit {size + 1}", where.params)
 
@@ -108,6 +109,13 @@ def candidates(known: Mapping[str, Column], key: Iterable[str]) -> tuple[Column,
     key = tuple(key)
     alone = key if len(key) == 1 else ()
     return tuple(column for column in known.values() if column.name not in alone)[:MOST]
+
+
+def _written(value: Value) -> str:
+    """Write a value as it stands in a URL; infinity as a number that no float holds."""
+    if isinstance(value, float) and isinf(value):
+        return "9e999" if value > 0 else "-9e999"
+    return value if isinstance(value, str) else repr(value)
 
 
 def _told(said: Metadata) -> list[tuple[str, str]]:

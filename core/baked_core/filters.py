@@ -133,7 +133,7 @@ def _not_in(column: Column, value: str) -> Clause:
     return Clause(f"not {clause.sql}", clause.params)
 
 
-_ELEMENTS: Final = "(select value from json_each(case when json_valid({c}) then {c} end))"
+_ELEMENTS: Final = "(select value from json_each(case when json_valid({c}) and json_type({c}) = 'array' then {c} end))"
 
 
 def _array_contains(column: Column, value: str) -> Clause:

@@ -87,7 +87,7 @@ class FacetValue:
     label: Value
     count: int
     url: str
-    """Absolute."""
+    """Absolute; empty for a BLOB, which no URL can name."""
     selected: bool
 
 

@@ -182,6 +182,9 @@ def _shown(args: Args, relation: Table | View, known: Mapping[str, Column]) -> t
     for name in (*wanted, *unwanted):
         _check(name, known)
     key = key_of(relation)
+    for name in unwanted:
+        if name in key:
+            raise BadRequest(f"_nocol cannot leave out {name!r}: it belongs to the key that leads to each row")
     if wanted:
         return tuple(dict.fromkeys((*key, *(name for name in wanted if name not in unwanted))))
     return tuple(name for name in known if name in key or name not in unwanted)

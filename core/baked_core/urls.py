@@ -26,8 +26,12 @@ Query = Iterable[tuple[str, str]]
 
 def tilde_encode(name: str) -> str:
     """Encode ``name`` for one segment of a path: safe characters stay, a space is ``+``, other bytes ``~HH``."""
+    return _ALONE.get(name) or _encoded(name)
+
+
+def _encoded(name: str) -> str:
     if _PLAIN(name):
-        return _ALONE.get(name, name)
+        return name
     raw = name.raw if isinstance(name, BrokenText) else name.encode()
     return "".join([_ENCODED[byte] for byte in raw])
 
@@ -53,7 +57,7 @@ def is_canonical(segment: str) -> bool:
 
 def encode_key(values: Sequence[Value]) -> str:
     """Encode a primary key for a path: values joined by commas, with a ``:`` before what is not text or a number."""
-    return ",".join(map(_encode_value, values))
+    return ",".join(map(_encode_value, values)) or _NOTHING
 
 
 def _encode_value(value: Value) -> str:
@@ -63,7 +67,7 @@ def _encode_value(value: Value) -> str:
         return "9e999" if value > 0 else "-9e999"
     if value is None:
         return ""
-    return tilde_encode(value if isinstance(value, str) else repr(value))
+    return _encoded(value if isinstance(value, str) else repr(value))
 
 
 def decode_key(segment: str) -> tuple[Value, ...]:

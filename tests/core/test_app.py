@@ -156,6 +156,7 @@ def test_a_row_shows_what_refers_to_it(client: TestClient) -> None:
         ("/world/country.json?_next=nonsense", 400, "_next"),
         ("/world/country.json?_shape=arrrays", 400, "did you mean 'arrays'?"),
         ("/world/country.json?_extra=cuont", 400, "did you mean 'count'?"),
+        ("/world/country.json?_nocol=code", 400, "belongs to the key"),
         ("/world/country.json?_nl=on", 400, "_shape=array"),
         ("/world/big.json?_shape=object", 400, "_shape=array"),
         ("/-/nothing.json", 404, "/-/nothing.json"),

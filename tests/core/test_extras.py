@@ -42,7 +42,7 @@ def test_every_extra_is_there_when_asked_and_only_then(
     assert set(client.get(path).json()) == default
     for name in known:
         body = client.get(f"{path}_extra={name}").json()
-        assert set(body) == default | {name}, name
+        assert set(body) == default | {name} | ({"count_truncated"} if name == "count" else set()), name
     every = client.get(f"{path}_extra={','.join(known)}").json()
     assert set(every) == default | set(known)
     listed = {each["name"]: each for each in every["extras"]}

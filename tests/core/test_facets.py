@@ -12,10 +12,12 @@ Serve = Callable[..., TestClient]
 DATA = """
 create table kind(id integer primary key, name text);
 insert into kind values(1, 'city'), (2, 'town');
-create table place(id integer primary key, state text, kind integer references kind(id), tags text, made text, mixed);
+create table place(id integer primary key, state text, kind integer references kind(id), tags text, made text, mixed,
+  real real);
 insert into place values
-  (1, 'AT', 1, '["a", "b", "a"]', '2026-01-01', 5), (2, 'AT', 2, '["a"]', '2026-01-01 10:00', '5'),
-  (3, 'CH', 1, '[5, null]', '2026-02-01', 5), (4, null, 9, '[]', null, x'00'), (5, 'CH', null, null, null, null);
+  (1, 'AT', 1, '["a", "b", "a"]', '2026-01-01', 5, 9e999), (2, 'AT', 2, '["a"]', '2026-01-01 10:00', '5', -9e999),
+  (3, 'CH', 1, '[5, null]', '2026-02-01', 5, 0.1), (4, null, 9, '[]', null, x'00', null),
+  (5, 'CH', null, null, null, null, null);
 create table keyless(a, list, primary key(a)) without rowid;
 insert into keyless values('x', '["p", "q"]'), ('y', '["q"]');
 create view v as select state, tags from place;
@@ -31,7 +33,7 @@ def client(serve: Serve) -> TestClient:
 
 
 def facet(client: TestClient, path: str, name: str) -> dict[str, Any]:
-    body: dict[str, Any] = client.get(path).json()
+    body: dict[str, Any] = client.get(path + "&_json_infinity=on").json()
     assert body["ok"], body
     assert body["facet_results"]["timed_out"] == []
     found: dict[str, Any] = body["facet_results"]["results"][name]
@@ -49,6 +51,7 @@ def counts(found: dict[str, Any]) -> list[tuple[Any, int]]:
         ("place.json?_facet=kind", "kind", [(1, 2), (2, 1), (9, 1)]),
         ("place.json?_facet_array=tags", "tags", [("a", 2), (5, 1), ("b", 1)]),
         ("place.json?_facet_date=made", "made", [("2026-01-01", 2), ("2026-02-01", 1)]),
+        ("place.json?_facet=real", "real", [(float("-inf"), 1), (0.1, 1), (float("inf"), 1)]),
         ("place.json?_facet=kind&state=AT", "kind", [(1, 1), (2, 1)]),
         ("place.json?_facet=state&_where=id<3", "state", [("AT", 2)]),
         ("keyless.json?_facet_array=list", "list", [("q", 2), ("p", 1)]),
@@ -183,3 +186,10 @@ def test_text_that_is_not_utf8_leads_to_its_rows(serve: Serve) -> None:
     assert [each["count"] for each in found] == [1, 1]
     for each in found:
         assert len(client.get(each["toggle_url"].replace("_size=0&", "")).json()["rows"]) == 1
+
+
+def test_a_blob_is_counted_but_leads_nowhere(client: TestClient) -> None:
+    found = client.get("/data/place.json?_facet=mixed&id=4").json()["facet_results"]["results"]["mixed"]["results"]
+    blob = {"$base64": True, "encoded": "AA=="}
+    assert found == [{"value": blob, "label": blob, "count": 1, "toggle_url": None, "selected": False}]
+    assert client.get("/data/place?_facet=mixed&id=4").status_code == 200

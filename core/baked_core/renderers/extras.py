@@ -34,6 +34,12 @@ def _known(page: DataPage) -> Mapping[str, Column]:
     return {} if relation is None else columns_of(relation)
 
 
+def _own_columns(page: DataPage) -> Mapping[str, Column]:
+    """Return the columns that the table declares: without a rowid that stands in for a key."""
+    relation = _relation(page)
+    return {} if relation is None else {column.name: column for column in relation.columns}
+
+
 def _query(page: DataPage, _request: Request) -> Body:
     if isinstance(page, QueryPage):
         return {"sql": page.sql, "params": dict(page.parameters)}
@@ -78,7 +84,7 @@ def _names(page: DataPage, request: Request) -> list[Body]:
 
 
 def _column_details(page: DataPage, _request: Request) -> Body:
-    return {name: _details(column) for name, column in _known(page).items()}
+    return {name: _details(column) for name, column in _own_columns(page).items()}
 
 
 def _details(column: Column) -> Body:
@@ -155,7 +161,7 @@ def _facet(found: FacetResult) -> Body:
                 "value": each.value,
                 "label": each.label,
                 "count": each.count,
-                "toggle_url": each.url,
+                "toggle_url": each.url or None,
                 "selected": each.selected,
             }
             for each in found.values
@@ -205,7 +211,7 @@ def _column_types(page: DataPage, _request: Request) -> Metadata:
 
 
 def _definition(page: TablePage, *, view: bool) -> str | None:
-    return page.relation.sql if isinstance(page.relation, View) is view else None
+    return f"{page.relation.sql};" if isinstance(page.relation, View) is view else None
 
 
 def _table_name(page: DataPage, _request: Request) -> str:
@@ -245,7 +251,7 @@ _EXTRAS: Final[Mapping[str, Extra]] = {
     "facets_timed_out": lambda page, _: page.facets_timed_out,
     "suggested_facets": _suggested,
     "human_description_en": lambda page, _: description(page.query),
-    "all_columns": lambda page, _: page.all_columns,
+    "all_columns": lambda page, _: list(_own_columns(page)),
     "display_columns": _display_columns,
     "set_column_type_ui": lambda _page, _: None,
     "renderers": _renderers,

@@ -73,6 +73,8 @@ async def _result(reading: Reading, facet: Facet, rows: Sequence[Row]) -> FacetR
 
 
 def _value(reading: Reading, facet: Facet, value: Value, label: Value, count: int) -> FacetValue:
+    if isinstance(value, bytes):
+        return FacetValue(value=value, label=label, count=count, url="", selected=False)
     name, text = facet.filter(value).argument
     pair = (name, value if isinstance(value, BrokenText) else text)
     pairs = _pairs(reading)
