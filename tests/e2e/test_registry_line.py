@@ -57,3 +57,25 @@ def test_what_was_pushed_runs_as_nobody_on_a_read_only_root_without_a_capability
         assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
     finally:
         docker("rm", "--force", container)
+
+
+def test_of_a_base_in_a_registry_only_manifest_and_configuration_are_read(
+    project: Path, base_layout: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its layer is mounted where it has to go, and pinned in publish.lock whatever its tag leads to later."""
+    base = f"{registry.host}/base/only-{project.name.replace('_', '-')}"
+    monkeypatch.setenv("BAKED_BASE_IMAGE", f"{base}:3.11")
+    push = ["skopeo", "copy", "--quiet", "--all", "--dest-tls-verify=false"]
+    subprocess.run([*push, f"oci:{base_layout}:3.11", f"docker://{base}:3.11"], check=True, timeout=LIMIT)
+    before = len(registry.requests())
+    name = f"{registry.host}/news/only-{project.name.replace('_', '-')}:latest"
+    first = result("registry", "data.db", name)
+    path = base.partition("/")[2]
+    asked = [each for each in registry.requests()[before:] if each.startswith(f"GET /v2/{path}/")]
+    assert sorted(each.split("/")[-2] for each in asked) == ["blobs", "manifests", "manifests"]
+    assert f'"{base}:3.11": "sha256:' in Path("publish.lock").read_text()
+    subprocess.run([*push, f"oci:{base_layout}:bare", f"docker://{base}:3.11"], check=True, timeout=LIMIT)
+    assert result("registry", "data.db", name)["action"] == "unchanged"
+    upgraded = result("registry", "data.db", name, "--upgrade")
+    assert upgraded["action"] == "published"
+    assert upgraded["url"] != first["url"]
