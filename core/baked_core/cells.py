@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from baked_core.manifest import Database, ForeignKey, Table
 from baked_core.page import Page, RowPage, TablePage
-from baked_core.urls import Urls
+from baked_core.table_query import untyped_key
+from baked_core.urls import Urls, exact_key
 from baked_core.values import Row, Value
 
 
@@ -35,6 +36,7 @@ class Cells:
         self._most = most
         self._database: Database | None = getattr(page, "database", None)
         self._table = _table_of(page)
+        self._untyped = () if self._table is None else untyped_key(self._table)
         self._keys: Mapping[str, ForeignKey] = (
             {} if self._table is None else {k.columns[0]: k for k in self._table.foreign_keys if len(k.columns) == 1}
         )
@@ -72,7 +74,9 @@ class Cells:
         if self._table is None or self._database is None or not key:
             return ""
         values = [row[columns.index(name)] for name in key]
-        return "" if None in values else self._urls.row(self._database.name, self._table.name, values)
+        if None in values:
+            return ""
+        return self._urls.row(self._database.name, self._table.name, exact_key(values, self._untyped))
 
     def _leads_to(self, column: str, value: str | float) -> str:
         key = self._keys.get(column)

@@ -94,7 +94,8 @@ class Endpoint:
     def _read(self, http: HttpRequest) -> tuple[Request, str]:
         """Read the request, and where it should have gone if its path is not in canonical form."""
         suffix = http.scope["path"].rpartition("/")[2].rpartition(".")[2]
-        kind = suffix if suffix in self.formats and suffix != "html" else "html"
+        plain, *others = self.formats
+        kind = suffix if suffix in others else plain
         segments = [str(segment) for segment in http.path_params.values()]
         if segments and kind != "html":
             segments[-1] = segments[-1].removesuffix(f".{kind}")
@@ -195,7 +196,8 @@ def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, An
         Route("/{database}.db", download(serving), methods=["GET"]),
         page("/{database}", database),
         *pages("/{database}/-/query", query, DATA),
-        *pages("/{database}/-/query/parameters", views_own.parameters),
+        page("/{database}/-/query/parameters", views_own.parameters, ("json",), fixed=False),
+        page("/{database}/-/query/parameters.json", views_own.parameters, ("json",), fixed=False),
         *pages("/{database}/-/schema", views_own.database_schema, TEXTS),
         *own.writes(),
         tables,

@@ -27,10 +27,14 @@ class Term:
     descending: bool = False
     binary: bool = False
     """Compare byte by byte, whatever the column's own collation."""
+    kind: bool = False
+    """Compare whether it is text, and nothing else."""
 
     @property
     def expression(self) -> str:
         """What is compared."""
+        if self.kind:
+            return f"typeof({quote(self.column)}) = 'text'"
         return quote(self.column) + (" collate binary" if self.binary else "")
 
 

@@ -14,7 +14,7 @@ from baked_core.manifest import Column, Database, Table, View
 from baked_core.metadata import Metadata
 from baked_core.search import Search
 from baked_core.settings import Settings
-from baked_core.sql import Clause, Select, Term, after
+from baked_core.sql import Clause, Select, Term, affinity, after
 from baked_core.through import Through
 from baked_core.values import Row
 
@@ -169,6 +169,12 @@ def key_of(relation: Table | View) -> tuple[str, ...]:
     if isinstance(relation, View):
         return ()
     return relation.primary_keys or ((relation.rowid,) if relation.rowid is not None else ())
+
+
+def untyped_key(relation: Table | View) -> tuple[bool, ...]:
+    """Tell of each column of ``key_of`` whether the number 5 and the text ``5`` are two values in it."""
+    known = columns_of(relation)
+    return tuple(affinity(known[name].type) == "BLOB" for name in key_of(relation))
 
 
 def _filter(name: str, value: str, known: Mapping[str, Column]) -> Filter:

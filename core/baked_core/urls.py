@@ -7,11 +7,12 @@ from math import isinf
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 
-from baked_core.values import BrokenText, Value
+from baked_core.values import BrokenText, ExactText, Value
 
 _SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _ENCODED: Final = [chr(byte) if byte in _SAFE else "+" if byte == ord(" ") else f"~{byte:02X}" for byte in range(256)]
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*").fullmatch
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
 _TILDE: Final = re.compile(rb"~([0-9A-Fa-f]{2})")
 
 _CANONICAL: Final = re.compile(r"[A-Za-z0-9_~+:,-]*").fullmatch
@@ -60,18 +61,33 @@ def encode_key(values: Sequence[Value]) -> str:
     return ",".join(map(_encode_value, values)) or _NOTHING
 
 
+def exact_key(values: Sequence[Value], untyped: Sequence[bool]) -> Sequence[Value]:
+    """Mark the text in ``values`` that would be taken for a number, where the column has no type to tell them apart."""
+    if True not in untyped:
+        return values
+    return [
+        ExactText(value) if mixed and isinstance(value, str) and _NUMBER(value) else value
+        for value, mixed in zip(values, untyped, strict=True)
+    ]
+
+
 def _encode_value(value: Value) -> str:
     if isinstance(value, bytes):
         return ":x" + value.hex()
     if isinstance(value, float) and isinf(value):
         return "9e999" if value > 0 else "-9e999"
+    if isinstance(value, ExactText):
+        return ":t" + _encoded(value)
     if value is None:
-        return ""
+        return ":n"
     return _encoded(value if isinstance(value, str) else repr(value))
 
 
 def decode_key(segment: str) -> tuple[Value, ...]:
-    """Decode a primary key from a path: text, or bytes after ``:x``; the column's affinity does the rest."""
+    """Decode a primary key from a path: text, bytes after ``:x``, NULL as ``:n``, text that is no number after ``:t``.
+
+    The column's affinity does the rest.
+    """
     return tuple(map(_decode_value, segment.split(",")))
 
 
@@ -81,7 +97,9 @@ def _decode_value(part: str) -> Value:
             return bytes.fromhex(part[2:])
         except ValueError:
             return part
-    return tilde_decode(part)
+    if part.startswith(":t"):
+        return ExactText(tilde_decode(part[2:]))
+    return None if part == ":n" else tilde_decode(part)
 
 
 @dataclass(frozen=True, slots=True)

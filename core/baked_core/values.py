@@ -17,5 +17,11 @@ class BrokenText(str):
         return text
 
 
+class ExactText(str):
+    """Text that means no number, even if it looks like one: ``5`` in a column that can hold both."""
+
+    __slots__ = ()
+
+
 Value = str | int | float | bytes | None
 Row = Sequence[Value]

@@ -76,8 +76,9 @@ def test_schemas(client: TestClient) -> None:
 
 
 def test_parameters_of_a_query(client: TestClient) -> None:
-    body = client.get("/data/-/query/parameters.json?sql=select+:a,+:b,+:a").json()
-    assert body == {"ok": True, "parameters": ["a", "b"]}
+    for suffix in ("", ".json"):
+        body = client.get(f"/data/-/query/parameters{suffix}?sql=select+:a,+:b,+:a").json()
+        assert body == {"ok": True, "parameters": ["a", "b"]}
 
 
 @pytest.mark.parametrize(

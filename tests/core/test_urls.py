@@ -44,10 +44,11 @@ def test_every_key_comes_back(values: list[str | bytes]) -> None:
 
 
 def test_numbers_in_keys() -> None:
-    assert encode_key([1, -0.5, float("-inf"), None]) == "1,-0~2E5,-9e999,"
+    assert encode_key([1, -0.5, float("-inf"), None]) == "1,-0~2E5,-9e999,:n"
 
 
 def test_an_empty_part_of_a_key_is_empty_text() -> None:
+    assert decode_key(":n,:t5") == (None, "5")
     assert decode_key(",z") == decode_key("~,z") == ("", "z")
 
 

@@ -22,7 +22,8 @@ from baked_core.page import (
 from baked_core.renderers import conversions, extras
 from baked_core.renderers.conversions import Conversions
 from baked_core.request import Request
-from baked_core.urls import encode_key
+from baked_core.table_query import untyped_key
+from baked_core.urls import encode_key, exact_key
 from baked_core.values import Row
 
 JSON: Final = "application/json; charset=utf-8"
@@ -98,11 +99,15 @@ def _array_first(_page: DataPage, rows: Sequence[Row]) -> list[Any]:
 
 def _object(page: DataPage, rows: Sequence[Row]) -> Body:
     key = page.key if isinstance(page, TablePage | RowPage) else ()
-    if not key:
+    if not key or not isinstance(page, TablePage | RowPage):
         raise BadRequest("_shape=object is for tables, whose rows have a key: use _shape=array")
     places = [page.columns.index(name) for name in key]
-    keys = (encode_key([row[place] for place in places]) for row in page.rows)
-    return dict(zip(keys, _objects(page, rows), strict=True))
+    untyped = untyped_key(page.relation if isinstance(page, TablePage) else page.table)
+    keys = (encode_key(exact_key([row[place] for place in places], untyped)) for row in page.rows)
+    found = dict(zip(keys, _objects(page, rows), strict=True))
+    if len(found) < len(rows):
+        raise BadRequest("_shape=object would lose rows here, for some have the same NULL key: use _shape=array")
+    return found
 
 
 _SHAPES: Final[Mapping[str, Callable[[DataPage, Sequence[Row]], Any]]] = {

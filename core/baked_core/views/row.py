@@ -8,16 +8,16 @@ from baked_core import extras
 from baked_core.args import FORMAT_ARGUMENTS
 from baked_core.connection import Rows
 from baked_core.database import Database
-from baked_core.errors import NotFound, QueryTimeout
+from baked_core.errors import BadRequest, NotFound, QueryTimeout
 from baked_core.filters import OPERATORS
 from baked_core.manifest import Column, ForeignKey, Table, View
 from baked_core.metadata import about, of_database, of_table
 from baked_core.page import Incoming, RowPage
 from baked_core.request import Request
-from baked_core.sql import Clause, Select, bound, quote
-from baked_core.table_query import columns_of, key_of
+from baked_core.sql import Clause, Select, Term, bound, quote
+from baked_core.table_query import columns_of, key_of, untyped_key
 from baked_core.urls import decode_key
-from baked_core.values import Value
+from baked_core.values import ExactText, Value
 from baked_core.views.database import crumbs
 
 COUNT_MS = 200
@@ -32,14 +32,18 @@ async def row(request: Request) -> RowPage:
     table = database.relation(request.names[1])
     key = key_of(table)
     values = decode_key(request.names[2])
-    if isinstance(table, View) or len(key) != len(values):
-        raise NotFound(f"there is no row {request.names[2]!r} in {table.name!r}: its rows are found by {_said(key)}")
+    if isinstance(table, View) or not key:
+        raise NotFound(f"there is no row {request.names[2]!r} in {table.name!r}: its rows have no key")
+    if len(key) != len(values):
+        raise BadRequest(f"{request.names[2]!r} is no key of table {table.name!r}: its rows are found by {_said(key)}")
     began = time.perf_counter()
     statement = _statement(table, dict(zip(key, values, strict=True)))
     found = await database.query(statement.sql, statement.params, limit_ms=request.limit_ms)
     milliseconds = (time.perf_counter() - began) * 1000
     if not found.rows:
         raise NotFound(f"there is no row {request.names[2]!r} in table {table.name!r}")
+    if len(found.rows) > 1 and None in values:
+        raise BadRequest(f"several rows of table {table.name!r} have this key: filter by COLUMN__isnull=1 to see them")
     page = replace(_page(request, database, table, found), milliseconds=milliseconds, extras=wanted)
     if request.format == "html" or "foreign_key_tables" in wanted:
         page = replace(page, incoming=await _incoming(request, database, table, found))
@@ -49,11 +53,18 @@ async def row(request: Request) -> RowPage:
 def _statement(table: Table, key: Mapping[str, Value]) -> Clause:
     columns = columns_of(table)
     where = tuple(_equal(columns[name], value) for name, value in key.items())
-    return Select(table.name, tuple(columns), where, limit=1).page()
+    numbers_first = tuple(
+        Term(name, kind=True)
+        for name, value, untyped in zip(key, key.values(), untyped_key(table), strict=True)
+        if untyped and isinstance(value, str)
+    )
+    return Select(table.name, tuple(columns), where, numbers_first, limit=2 if None in key.values() else 1).page()
 
 
 def _equal(column: Column, value: Value) -> Clause:
-    if isinstance(value, str):
+    if value is None:
+        return Clause(f"{quote(column.name)} is null")
+    if isinstance(value, str) and not isinstance(value, ExactText):
         return OPERATORS["exact"].clause(column, value)
     mark = bound(value)
     return Clause(f"{quote(column.name)} = {mark.sql}", mark.params)
@@ -101,4 +112,4 @@ async def _referring(request: Request, database: Database, key: ForeignKey, valu
 
 
 def _said(key: Sequence[str]) -> str:
-    return " and ".join(key) if key else "no key"
+    return " and ".join(key)
