@@ -133,7 +133,8 @@ def _not_in(column: Column, value: str) -> Clause:
     return Clause(f"not {clause.sql}", clause.params)
 
 
-_ELEMENTS: Final = "(select value from json_each(case when json_valid({c}) and json_type({c}) = 'array' then {c} end))"
+_LIST: Final = "case when json_valid({c}) and json_type({c}) = 'array' then {c} end"
+_ELEMENTS: Final = f"(select value from json_each({_LIST}) where value is not null)"  # noqa: S608 - a column's name
 
 
 def _array_contains(column: Column, value: str) -> Clause:
