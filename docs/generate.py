@@ -8,12 +8,14 @@ import ast
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from baked_core import extras
+from baked_core.filters import OPERATORS
 from baked_core.settings import SETTINGS
 from baked_publish.cli import exit_codes, make_program
 
@@ -42,8 +44,9 @@ def refresh(page: Path, *, write: bool) -> bool:
 
 def table(name: str) -> str:
     """Return the Markdown that stands at the place ``name``."""
-    if name == "settings":
-        return rows(("setting", "default", "meaning"), settings())
+    if name in SERVING:
+        heads, cells = SERVING[name]
+        return rows(heads, cells())
     if name.startswith("house of "):
         return rows(("file", "what it is"), house(HALVES[name.removeprefix("house of ")]))
     if name == "exit codes":
@@ -59,6 +62,26 @@ def settings() -> Iterator[tuple[str, str, str]]:
     for each in SETTINGS.values():
         default = str(each.default).lower() if isinstance(each.default, bool) else each.default
         yield f"`{each.name}`", f"`{default}`", each.help
+
+
+def operators() -> Iterator[tuple[str, str]]:
+    """Yield name and words of each filter operator."""
+    for each in OPERATORS.values():
+        yield f"`{each.name}`", f"{each.label} the value" if each.takes_value else f"{each.label}; the value is `1`"
+
+
+def extra_names() -> Iterator[tuple[str, str, str]]:
+    """Yield each extra, what may be asked for it, and its words."""
+    kinds = {"table": extras.TABLE, "row": extras.ROW, "query": extras.QUERY}
+    for name, text in sorted({**extras.TABLE, **extras.ROW, **extras.QUERY}.items()):
+        yield f"`{name}`", ", ".join(kind for kind, known in kinds.items() if name in known), text
+
+
+SERVING: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[Iterable[str]]]]] = {
+    "settings": (("setting", "default", "meaning"), settings),
+    "operators": (("operator", "keeps rows where the column"), operators),
+    "extras": (("name", "of", "what it is"), extra_names),
+}
 
 
 def house(half: Path) -> Iterator[tuple[str, str]]:

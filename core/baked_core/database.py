@@ -6,6 +6,7 @@ stranger wrote runs on connections that are authorised to read and keep no state
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from baked_core import manifest
 from baked_core.connection import Connection, Rows, count_tables
 from baked_core.errors import NotFound, nearest
 from baked_core.settings import Settings
+from baked_core.trace import CURRENT
 from baked_core.values import Value
 
 T = TypeVar("T")
@@ -93,8 +95,14 @@ class Database:
         Raises QueryError if SQLite refuses it, QueryTimeout after ``limit_ms`` milliseconds or the setting's,
         whichever is less.
         """
-        seconds = self.seconds(limit_ms)
-        return await self._run(lambda: self._connection(whose).fetch(sql, params, seconds=seconds, max_rows=max_rows))
+        seconds, began = self.seconds(limit_ms), time.perf_counter()
+        try:
+            return await self._run(
+                lambda: self._connection(whose).fetch(sql, params, seconds=seconds, max_rows=max_rows)
+            )
+        finally:
+            if (trace := CURRENT.get()) is not None:
+                trace.note(self.name, sql, params, began)
 
     async def parameters(self, sql: str) -> tuple[str, ...] | None:
         """Return the names of the parameters of a stranger's SQL, in order; None if SQLite refuses it."""

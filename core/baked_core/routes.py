@@ -21,6 +21,7 @@ from baked_core.manifest import View
 from baked_core.page import Page, Redirect
 from baked_core.renderers import blob, csv, json, markdown
 from baked_core.request import Request, Serving
+from baked_core.trace import CURRENT, Trace
 from baked_core.urls import Urls, is_canonical, tilde_decode, tilde_encode
 from baked_core.views import own as views_own
 from baked_core.views.database import database
@@ -85,6 +86,8 @@ class Endpoint:
         etag = self._etag(request)
         if etag and headers.matches(http.headers.get("if-none-match", ""), etag):
             return headers.finish(Response(status_code=304), request, etag)
+        if self.serving.settings.trace_debug and request.args.flag("_trace"):
+            CURRENT.set(Trace())
         page = await self.view(request)
         if isinstance(page, Redirect):
             return headers.finish(RedirectResponse(page.url, 302), request, "")

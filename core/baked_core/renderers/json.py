@@ -23,6 +23,7 @@ from baked_core.renderers import conversions, extras
 from baked_core.renderers.conversions import Conversions
 from baked_core.request import Request
 from baked_core.table_query import untyped_key
+from baked_core.trace import CURRENT
 from baked_core.urls import encode_key, exact_key
 from baked_core.values import Row
 
@@ -136,7 +137,11 @@ def _envelope(page: DataPage, rows: object, request: Request) -> Body:
             }
         case _:
             body = {"ok": True, "rows": rows, "truncated": page.truncated}
-    return body | extras.bodies(page, request) if page.extras else body
+    if page.extras:
+        body |= extras.bodies(page, request)
+    if (trace := CURRENT.get()) is not None:
+        body["_trace"] = trace.body()
+    return body
 
 
 def _index(page: IndexPage, request: Request) -> Body:
