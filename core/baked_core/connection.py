@@ -25,6 +25,7 @@ BATCH: Final = 500
 
 _NOTHING: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL).fullmatch
 
+_TOO_MUCH: Final = re.compile("too (large|complex|big|many)|maximum depth").search
 _NO_COLUMNS: Final[tuple[str, ...]] = ()
 
 Sqlite = Any
@@ -174,6 +175,8 @@ class Connection:
         except apsw.AuthError as exc:
             raise QueryError("only reading is possible here: one SELECT, WITH or EXPLAIN statement") from exc
         except (apsw.Error, UnicodeError, TypeError) as exc:
+            if not self._guarded and _TOO_MUCH(str(exc)):
+                raise QueryError("SQLite cannot take so many or so long filters at once: use fewer") from exc
             raise QueryError(f"SQLite refused the query: {exc}") from exc
         finally:
             self._deadline = float("inf")

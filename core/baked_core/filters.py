@@ -1,7 +1,7 @@
 """Column filters: ``COLUMN__operator=value`` of a URL, turned into SQL."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,10 +122,22 @@ def _listed(value: str) -> list[str]:
 
 
 def _in(column: Column, value: str) -> Clause:
-    clauses = [_equal(column, part) for part in _listed(value)]
-    if not clauses:
+    """Compare as ``_equal`` does, in two lists: as many comparisons would be deeper than SQLite allows."""
+    parts = _listed(value)
+    if not parts:
         return Clause("0", ())
-    return Clause(f"({' or '.join(c.sql for c in clauses)})", tuple(p for c in clauses for p in c.params))
+    marks = [bound(part) for part in parts]
+    texts = _among(column, [mark.sql for mark in marks])
+    params = tuple(param for mark in marks for param in mark.params)
+    typed = affinity(column.type) in {"TEXT", "INTEGER"}
+    numbers = [] if typed else [number for part in parts if (number := _number(part)) is not None]
+    if not numbers:
+        return Clause(f"({texts})", params)
+    return Clause(f"({texts} or {_among(column, ['?'] * len(numbers))})", (*params, *numbers))
+
+
+def _among(column: Column, marks: Sequence[str]) -> str:
+    return f"{quote(column.name)} in ({', '.join(marks)})"
 
 
 def _not_in(column: Column, value: str) -> Clause:

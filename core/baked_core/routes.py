@@ -111,7 +111,11 @@ class Endpoint:
 
     def _etag(self, request: Request) -> str:
         baked = self.serving.baked
-        if not (self.fixed and baked.immutable) or (request.format == "html" and self.serving.plugins is not None):
+        if (
+            not (self.fixed and baked.immutable)
+            or request.args.has("_where")
+            or (request.format == "html" and self.serving.plugins is not None)
+        ):
             return ""
         if len(request.names) > 1 and _is_view(self.serving, request.names):
             return ""

@@ -67,6 +67,21 @@ def test_filters(serve: Serve, query: str, expected: list[int]) -> None:
     assert client.get(f"/data/t.json?_size=0&_extra=count&{query}").json()["count"] == len(expected)
 
 
+def test_very_many_values(serve: Serve) -> None:
+    client = serve(data=DATA)
+    many = ",".join(map(str, range(5, 4000)))
+    for column in ("n", "bare", "name"):
+        found = client.get(f"/data/t.json?_shape=arrayfirst&{column}__in={many}").json()
+        assert found == {"n": [1, 2, 4, 5], "bare": [1, 2], "name": []}[column]
+
+
+@pytest.mark.parametrize("query", ["&".join(["bare=5"] * 1000), "name__like=" + "a" * 60_000])
+def test_too_much_at_once(serve: Serve, query: str) -> None:
+    response = serve(data=DATA).get(f"/data/t.json?{query}")
+    assert response.status_code == 400
+    assert "use fewer" in response.json()["error"]
+
+
 def test_every_operator_is_tried() -> None:
     tried = {query.partition("=")[0].partition("__")[2] or "exact" for query, _ in CASES}
     assert tried == set(OPERATORS)
