@@ -1,7 +1,7 @@
 """Compressors of layers, in MB of database a second and in size: libdeflate by level, beside zlib and isa-l.
 
-One thread, members of 4 MB, over 50 MB of the flights. What each writes on this machine and on three CPUs of an emulator
-is compared as well: a layer's digest must not depend on where it was packed. Needs qemu-user.
+One thread, members of 4 MB, over 50 MB of the flights. What each writes on this machine and on three CPUs of an
+emulator is compared as well: a layer's digest must not depend on where it was packed. Needs qemu-user.
 """
 
 import subprocess

@@ -62,7 +62,7 @@ def installed(wheel: Path, tmp_path: Path) -> Iterator[tuple[Path, dict[str, str
     """Install the wheel in a fresh environment; yield the program and what surrounds it."""
     home = tmp_path / "elsewhere"
     run(sys.executable, "-m", "venv", home)
-    run(UV, "pip", "install", "--offline", "--quiet", "--python", home / "bin" / "python", wheel)
+    run(UV, "pip", "install", "--quiet", "--python", home / "bin" / "python", wheel)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     env = {**kept, "BAKED_STATE_HOME": str(tmp_path / "state")}
     yield home / "bin" / "publish", env

@@ -10,7 +10,7 @@ from house import modules
 
 from baked_core.settings import SETTINGS
 from baked_publish import errors
-from baked_publish.cli import exit_codes, make_program
+from baked_publish.cli import Targets, exit_codes, make_program
 from baked_publish.plugins import installed
 
 RUNS_AT_IMPORT = {"baked_core.__main__", "baked_publish.__main__"}
@@ -77,10 +77,11 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         command = program.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
-            for plugin in installed():
-                below = command.get_command(context, plugin.target)
+            targets = [plugin.target for plugin in installed()]
+            for word in targets if isinstance(command, Targets) else command.list_commands(context):
+                below = command.get_command(context, word)
                 assert below is not None
-                yield f"{name} {plugin.target}", below
+                yield f"{name} {word}", below
         else:
             yield name, command
 

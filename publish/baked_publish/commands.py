@@ -59,7 +59,7 @@ class Naming:
 class Baking:
     """Where a bake goes."""
 
-    output: Path = option(Path("baked"), "Folder to write; must not exist or be empty.", flag="-o --output")
+    output: Path = option(Path("baked"), "Where to write; a folder that is new or empty.", flag="-o --output")
 
 
 @dataclass(frozen=True, slots=True)

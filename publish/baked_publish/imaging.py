@@ -40,7 +40,7 @@ TAR_MAGIC: Final = slice(257, 262)
 class Imaging:
     """Where an image goes, or comes from."""
 
-    output: str | None = option(None, "FILE.tar for engines, or DIR/ for an OCI layout.", flag="-o --output")
+    output: str | None = option(None, "Where to write; FILE.tar, or DIR/ for an OCI layout.", flag="-o --output")
     eject: Path | None = option(None, "Folder for a Dockerfile and all that it needs.")
     look: str | None = option(None, "HOST/REPO:TAG: show what a published image holds.", flag="--from")
     insecure: bool = option(False, "Speak plain HTTP to a registry that is not on this machine.")

@@ -23,8 +23,8 @@ def here(
     """Give a folder with an engine and a state of its own; whatever is left running is unpublished."""
     monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
-    for name, value in docker_options.items():
-        monkeypatch.setenv(f"BAKED_DOCKER_{name.upper()}", value)
+    monkeypatch.setenv("BAKED_BASE_IMAGE", docker_options["base_image"])
+    monkeypatch.setenv("BAKED_DOCKER_NETWORK", docker_options["network"])
     yield tmp_path
     program("unpublish", "docker", "data", "--yes")
     with engine.client() as client:

@@ -240,19 +240,19 @@ def gaps(dock: Dock) -> list[float]:
 
 def test_a_changed_row_sends_no_layer_that_the_engine_has(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = counting(monkeypatch)
-    dock.publish(1)
-    dock.publish(2)
+    dock.publish(4001)  # no other test's image
+    dock.publish(4002)
     assert len(sent) == 2
     assert sent[1] < 100_000
     assert sent[0] > 2_000_000
-    dock.publish(1, Wish(force=True))
+    dock.publish(4001, Wish(force=True))
     assert len(sent) == 2, "an image that the engine has was sent again"
 
 
 def test_an_engine_that_wants_every_layer_gets_it(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = counting(monkeypatch)
     monkeypatch.setattr(loading, "known", lambda layers, _held: {layer.blob.descriptor.digest for layer in layers})
-    assert dock.publish(1).action == "published"
+    assert dock.publish(4003).action == "published"  # no other test's image
     assert sent[0] < 100_000 < sent[1]
     assert any("sending every layer" in line for line in dock.told.lines)
 

@@ -30,7 +30,7 @@ class DockerOptions(ImageOptions):
         release=False,
         locates=True,
     )
-    start_timeout: float = option(30.0, "Seconds that the server gets to come up.", release=False)
+    start_timeout: float = option(30.0, "Seconds that the app gets to come up.", release=False)
 
     @property
     def memory_bytes(self) -> int:

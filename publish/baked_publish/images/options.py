@@ -29,7 +29,7 @@ class ImageOptions:
 
 def platforms() -> Any:
     """Declare the option that says for which machines an Image is built."""
-    return option(("linux/amd64",), "linux/amd64 or linux/arm64; both, given twice, as an index.", release=False)
+    return option(("linux/amd64",), "Machine it is for, linux/amd64 or linux/arm64; repeatable.", release=False)
 
 
 @dataclass(frozen=True, slots=True)
