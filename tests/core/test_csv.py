@@ -1,10 +1,19 @@
 """CSV is complete, or it ends in an error; never short with a good end."""
 
 import csv
-from collections.abc import Callable
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from io import StringIO
+from pathlib import Path
 
 import pytest
+from baking import baked_of
 from starlette.testclient import TestClient
 
 from baked_core.renderers.csv import BrokenOff
@@ -63,3 +72,43 @@ def test_a_query_that_runs_out_of_time_half_way_does_not_end_well(serve: Serve) 
     client = serve(data=MANY, settings={"sql_time_limit_ms": 300})
     with pytest.raises(BrokenOff, match="time limit"):
         client.get("/data/-/query.csv", params={"sql": slow})
+
+
+@contextmanager
+def server(bundle: Path) -> Iterator[http.client.HTTPConnection]:
+    """Serve a Bundle by a process of its own, as it is served when published."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    env = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port)}
+    with subprocess.Popen([sys.executable, "-m", "baked_core", bundle], env=env, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield connected(port)
+        finally:
+            process.kill()
+
+
+def connected(port: int) -> http.client.HTTPConnection:
+    deadline = time.monotonic() + 20
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.connect()
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return connection
+
+
+def test_a_client_sees_that_a_stream_is_cut(tmp_path: Path) -> None:
+    baked_of(
+        tmp_path, data=f"{MANY} insert into odd select printf('%.*c', 2000000, 'x'), 1", settings={"max_csv_mb": 1}
+    )
+    with server(tmp_path) as connection, closing(connection):
+        connection.request("GET", "/data/t.csv?_stream=on")
+        assert len(connection.getresponse().read().splitlines()) == 3001
+        connection.request("GET", "/data/odd.csv?_stream=on")
+        response = connection.getresponse()
+        assert response.status == 200
+        with pytest.raises(http.client.IncompleteRead):
+            response.read()
