@@ -18,6 +18,8 @@ from baked_core.sql import Clause, Select, Term, affinity, after
 from baked_core.through import Through
 from baked_core.values import Row
 
+FEW: Final = 200
+"""Rows of a page up to which it can be quick."""
 ARGUMENTS: Final = (
     FORMAT_ARGUMENTS
     | search.ARGUMENTS
@@ -34,7 +36,10 @@ class TableQuery:
     """What a table page's URL asks for."""
 
     select: Select
-    """Without a limit; its columns are those that are shown, then those that only the order needs."""
+    """Limited to one row more than a page holds.
+
+    Its columns are those that are shown, then those that only the order needs.
+    """
     columns: tuple[str, ...]
     """Those that are shown."""
     filters: tuple[Filter, ...]
@@ -50,26 +55,33 @@ class TableQuery:
     scope: str
     """What a token of the next page is good for."""
     keyed: bool
+    virtual: bool
 
     @property
     def narrowed(self) -> bool:
         """Whether anything but all rows is asked for."""
         return bool(self.select.where)
 
+    @property
+    def quick(self) -> bool:
+        """Whether a page is a few rows that follow each other in the order of a key, as they are."""
+        plain = not (self.select.where or self.sort or self.select.labels)
+        return plain and self.keyed and not self.virtual and self.size <= FEW
+
     def page(self, place: keyset.After | keyset.Offset | None) -> Clause:
         """Return the statement for the rows from ``place`` on, one more than the page holds."""
         match place:
             case keyset.After(values):
                 where = (*self.select.where, after(self.select.order, values))
-                return replace(self.select, where=where, limit=self.size + 1).page()
+                return replace(self.select, where=where).page()
             case keyset.Offset(rows):
-                return replace(self.select, limit=self.size + 1, offset=rows).page()
+                return replace(self.select, offset=rows).page()
             case None:
-                return replace(self.select, limit=self.size + 1).page()
+                return self.select.page()
 
     def all(self) -> Clause:
         """Return the statement for all rows, of the shown columns only, labels beside them."""
-        return replace(self.select, columns=self.columns, beside=True).page()
+        return replace(self.select, columns=self.columns, limit=None, beside=True).page()
 
     def lookup(self, rowid_name: str) -> Clause:
         """Return the statement that reads a row's values of the order by its rowid, its one parameter."""
@@ -126,8 +138,9 @@ def parse(asked: Asked) -> TableQuery:
     ]
     expandable, words = _labels(asked, shown)
     extra = tuple(dict.fromkeys(term.column for term in order if term.column not in shown))
+    size = _size(args, said, asked.settings)
     return TableQuery(
-        select=Select(relation.name, shown + extra, tuple(conditions), order, labels=words),
+        select=Select(relation.name, shown + extra, tuple(conditions), order, limit=size + 1, labels=words),
         columns=shown,
         filters=found,
         searches=searches,
@@ -137,9 +150,10 @@ def parse(asked: Asked) -> TableQuery:
         facet_size=facets.size(args, said, asked.settings),
         expandable=expandable,
         sort=sort,
-        size=_size(args, said, asked.settings),
+        size=size,
         scope=f"{asked.database.name}/{relation.name}/{order}",
         keyed=bool(keyset.key(relation)),
+        virtual=isinstance(relation, Table) and relation.virtual is not None,
     )
 
 

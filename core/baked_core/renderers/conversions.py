@@ -34,8 +34,8 @@ class Conversions:
     def rows(self, page: DataPage) -> Sequence[Row]:
         """Return the rows of ``page``, converted, labels joined to their values."""
         rows = page.rows
-        cells = [self._cell(name) for name in page.columns]
         if self.text or self.parsed:
+            cells = [self._cell(name) for name in page.columns]
             rows = [[cell(value) for cell, value in zip(cells, row, strict=True)] for row in rows]
         return _labelled(page, rows, self._exact) if isinstance(page, TablePage) and page.label_rows else rows
 

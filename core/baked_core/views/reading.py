@@ -52,12 +52,14 @@ class Reading:
         """Who wrote part of the SQL."""
         return Whose.STRANGER if self.query.wheres else Whose.APP
 
-    async def fetch(self, statement: Clause, limit_ms: int | None = None) -> Rows:
+    async def fetch(self, statement: Clause, limit_ms: int | None = None, *, quick: bool = False) -> Rows:
         """Run a statement with this page's conditions; what is wrong with them is said of the argument."""
         limits = [limit for limit in (limit_ms, self.request.limit_ms) if limit is not None]
         limit = min(limits) if limits else None
         try:
-            return await self.database.query(statement.sql, statement.params, whose=self.whose, limit_ms=limit)
+            return await self.database.query(
+                statement.sql, statement.params, whose=self.whose, limit_ms=limit, quick=quick
+            )
         except QueryError as exc:
             self._refused(exc)
 
@@ -77,7 +79,7 @@ class Reading:
         query, scope = self.query, self._scope()
         place = await self._place(scope)
         statement = query.page(place)
-        found = (await self.fetch(statement)).rows
+        found = (await self.fetch(statement, quick=query.quick)).rows
         rows, token = found[: query.size], None
         if len(found) > query.size > 0:
             before = place.rows if isinstance(place, Offset) else 0

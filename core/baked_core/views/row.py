@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from baked_core import extras
 from baked_core.args import FORMAT_ARGUMENTS
@@ -37,17 +38,17 @@ async def row(request: Request) -> RowPage:
     if len(key) != len(values):
         raise BadRequest(f"{request.names[2]!r} is no key of table {table.name!r}: its rows are found by {_said(key)}")
     began = time.perf_counter()
-    statement = _statement(table, dict(zip(key, values, strict=True)))
-    found = await database.query(statement.sql, statement.params, limit_ms=request.limit_ms)
+    statement, quick = _statement(table, dict(zip(key, values, strict=True))), table.virtual is None
+    found = await database.query(statement.sql, statement.params, limit_ms=request.limit_ms, quick=quick)
     milliseconds = (time.perf_counter() - began) * 1000
     if not found.rows:
         raise NotFound(f"there is no row {request.names[2]!r} in table {table.name!r}")
     if len(found.rows) > 1 and None in values:
         raise BadRequest(f"several rows of table {table.name!r} have this key: filter by COLUMN__isnull=1 to see them")
-    page = replace(_page(request, database, table, found), milliseconds=milliseconds, extras=wanted)
+    page = _page(request, database, table, found, milliseconds=milliseconds, extras=wanted, statement=statement)
     if request.format == "html" or "foreign_key_tables" in wanted:
         page = replace(page, incoming=await _incoming(request, database, table, found))
-    return replace(page, statement=statement)
+    return page
 
 
 def _statement(table: Table, key: Mapping[str, Value]) -> Clause:
@@ -70,7 +71,7 @@ def _equal(column: Column, value: Value) -> Clause:
     return Clause(f"{quote(column.name)} = {mark.sql}", mark.params)
 
 
-def _page(request: Request, database: Database, table: Table, found: Rows) -> RowPage:
+def _page(request: Request, database: Database, table: Table, found: Rows, **more: Any) -> RowPage:
     everything = request.serving.baked.manifest.metadata
     levels = (everything, of_database(everything, database.name), of_table(everything, database.name, table.name))
     values = dict(zip(found.columns, found.rows[0], strict=True))
@@ -87,6 +88,7 @@ def _page(request: Request, database: Database, table: Table, found: Rows) -> Ro
         key=key,
         key_values=tuple(values[name] for name in key),
         path_values=tuple(decode_key(request.names[2])),
+        **more,
     )
 
 

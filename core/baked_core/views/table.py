@@ -1,5 +1,6 @@
 """One page of rows of a table or view."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from baked_core import extras, form, search, table_query
@@ -8,6 +9,7 @@ from baked_core.metadata import about, of_database, of_table
 from baked_core.page import Redirect, TablePage
 from baked_core.request import Request
 from baked_core.sentence import sentence
+from baked_core.values import Row
 from baked_core.views import facets
 from baked_core.views.database import crumbs
 from baked_core.views.reading import Part, Reading, beside, csv_columns
@@ -58,11 +60,18 @@ def _empty(reading: Reading, wanted: tuple[str, ...]) -> TablePage:
 
 def _with_rows(reading: Reading, page: TablePage, part: Part) -> TablePage:
     if reading.request.format == "csv" and page.labels:
-        rows = beside(reading.query.select, part.rows, part.labels, page.columns)
-        page = replace(page, columns=csv_columns(reading.query), rows=rows)
+        rows: Sequence[Row] = beside(reading.query.select, part.rows, part.labels, page.columns)
+        page = replace(page, columns=csv_columns(reading.query))
     else:
-        page = replace(page, rows=part.rows, label_rows=part.labels)
-    return replace(page, next=part.next, next_url=_next_url(reading, part.next), statement=part.statement)
+        rows = part.rows
+    return replace(
+        page,
+        rows=rows,
+        label_rows=part.labels,
+        next=part.next,
+        next_url=_next_url(reading, part.next),
+        statement=part.statement,
+    )
 
 
 async def _with_more(reading: Reading, page: TablePage) -> TablePage:
