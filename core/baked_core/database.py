@@ -37,6 +37,8 @@ class Whose(Enum):
     """Who wrote the SQL."""
 
     APP = "app"
+    PUBLISHER = "publisher"
+    """A canned query: the publisher's SQL, a visitor's values; as guarded as a stranger's."""
     STRANGER = "stranger"
 
 
@@ -59,7 +61,7 @@ class Opening:
             self.path,
             self.entry,
             immutable=self.immutable,
-            guarded=whose is Whose.STRANGER,
+            guarded=whose is not Whose.APP,
             cache_kb=self.settings.cache_size_kb,
             prepare=self.prepare,
             attached=self.attached,

@@ -27,13 +27,15 @@ CORS: Final = {
 Raw = list[tuple[bytes, bytes]]
 
 
-def finish(response: Response, request: Request, etag: str) -> Response:
-    """Add the headers that every answer of a view has."""
+def finish(response: Response, request: Request, etag: str, *, keep: bool = True) -> Response:
+    """Add the headers that every answer of a view has; one that nobody may ``keep`` says so."""
     settings = request.serving.settings
     raw = response.raw_headers
     raw += _common(html=request.format == "html", cors=settings.cors)
     ttl = request.args.number("_ttl")
-    if response.status_code < 400:  # noqa: PLR2004 - errors are not kept
+    if not keep:
+        raw.append((b"cache-control", b"private, no-store"))
+    elif response.status_code < 400:  # noqa: PLR2004 - errors are not kept
         seconds = settings.default_cache_ttl if ttl is None else ttl
         raw.append((b"cache-control", b"max-age=%d" % seconds if seconds else b"no-cache"))
     else:

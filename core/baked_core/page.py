@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from baked_core.canned import Canned
 from baked_core.connection import Rows
 from baked_core.facets import Facet
 from baked_core.filters import Filter
@@ -39,6 +40,8 @@ class Page:
     about: About = field(default_factory=About)
     metadata: Metadata = field(default_factory=dict[str, object])
     """What is said of this very thing: description, units..."""
+    personal: bool = False
+    """Whether it holds what only this request brought: no cache may keep it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class DatabasePage(Page):
     hidden: frozenset[str]
     """Names among them that are shown apart."""
     allow_sql: bool
+    queries: tuple[Canned, ...] = ()
     table_metadata: Metadata = field(default_factory=dict[str, object])
 
 
@@ -169,7 +173,7 @@ class RowPage(DataPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryPage(DataPage):
-    """The answer to a visitor's SQL."""
+    """The answer to a visitor's SQL, or to a canned query."""
 
     sql: str
     parameters: tuple[tuple[str, str], ...] = ()
@@ -177,6 +181,10 @@ class QueryPage(DataPage):
     error: str = ""
     """What SQLite said, where it refused; HTML shows it beside the SQL."""
     status: int = 200
+    canned: Canned | None = None
+    """The query of the metadata, where the SQL is not a visitor's."""
+    hide_sql: bool = False
+    allow_sql: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

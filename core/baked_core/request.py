@@ -1,6 +1,6 @@
 """What a view is asked: the names in the path, the arguments, and all that the running app holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from baked_core.args import Args
@@ -51,6 +51,8 @@ class Request:
     """The query string as it came."""
     path: str = ""
     """The path as it came, root path included."""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """The headers as they came, names in lower case."""
 
     @property
     def limit_ms(self) -> int | None:

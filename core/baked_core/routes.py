@@ -17,7 +17,6 @@ from baked_core import headers, own, static
 from baked_core.args import Args
 from baked_core.download import download
 from baked_core.errors import NotFound
-from baked_core.manifest import View
 from baked_core.page import Page, Redirect
 from baked_core.renderers import blob, csv, json, markdown
 from baked_core.request import Request, Serving
@@ -26,9 +25,9 @@ from baked_core.urls import Urls, is_canonical, tilde_decode, tilde_encode
 from baked_core.views import own as views_own
 from baked_core.views.database import database
 from baked_core.views.index import index
+from baked_core.views.named import named
 from baked_core.views.query import query
 from baked_core.views.row import row
-from baked_core.views.table import table
 
 AnyView = Callable[[Request], Awaitable[Any]]
 Renderer = Callable[[Page, Request], Response]
@@ -83,6 +82,7 @@ class Endpoint:
         request, elsewhere = self._read(http)
         if elsewhere:
             return headers.finish(RedirectResponse(elsewhere, 302), request, "")
+        request.args.check_values()
         etag = self._etag(request)
         if etag and headers.matches(http.headers.get("if-none-match", ""), etag):
             return headers.finish(Response(status_code=304), request, etag)
@@ -92,6 +92,8 @@ class Endpoint:
         if isinstance(page, Redirect):
             return headers.finish(RedirectResponse(page.url, 302), request, "")
         response = self.renderers[request.format](page, request)
+        if page.personal:
+            return headers.finish(response, request, "", keep=False)
         return headers.finish(response, request, etag if response.status_code == 200 else "")  # noqa: PLR2004 - OK
 
     def _read(self, http: HttpRequest) -> tuple[Request, str]:
@@ -105,7 +107,9 @@ class Endpoint:
         urls = urls_of(http, self.serving)
         query = http.scope["query_string"]
         names = (*map(tilde_decode, segments[:2]), *segments[2:])
-        request = Request(self.serving, urls, names, kind, Args.parse(query), query, http.scope["path"])
+        request = Request(
+            self.serving, urls, names, kind, Args.parse(query), query, http.scope["path"], http.scope["headers"]
+        )
         known = bool(names) and names[0] in self.serving.databases
         return request, "" if not known or all(map(is_canonical, segments)) else _canonical(http, urls, kind)
 
@@ -117,7 +121,7 @@ class Endpoint:
             or (request.format == "html" and self.serving.plugins is not None)
         ):
             return ""
-        if len(request.names) > 1 and _is_view(self.serving, request.names):
+        if len(request.names) > 1 and not _is_table(self.serving, request.names):
             return ""
         name = f"{baked.digest}{request.urls}{request.names}{request.format}".encode("utf-8", "surrogatepass")
         return f'W/"{sha256(name + request.query).hexdigest()[:24]}"'
@@ -159,9 +163,10 @@ def _with_query(path: str, http: HttpRequest) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _is_view(serving: Serving, names: Sequence[str]) -> bool:
+def _is_table(serving: Serving, names: Sequence[str]) -> bool:
+    """Tell a table from views and canned queries, which may hold ``random()`` or the time."""
     found = serving.databases.get(names[0])
-    return found is None or isinstance(found.entry.views.get(names[1]), View)
+    return found is not None and names[1] in found.entry.tables
 
 
 def urls_of(http: HttpRequest, serving: Serving) -> Urls:
@@ -185,7 +190,7 @@ def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, An
         return [page(path + suffix, view, formats, fixed=False) for suffix in suffixes]
 
     ours = {name: getattr(views_own, name) for name in _OWN}
-    tables, rows = page("/{database}/{table}", table, DATA), page("/{database}/{table}/{key}", row, DATA)
+    tables, rows = page("/{database}/{table}", named, DATA), page("/{database}/{table}/{key}", row, DATA)
     return [
         Shortcut(serving, mounts, tables, rows),
         *own.routes(serving, verify),

@@ -1,6 +1,6 @@
 """Pages as HTML: a template for each kind of page, the publisher's own before ours. Needs no script."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
@@ -79,13 +79,21 @@ def template_names(page: Page) -> Iterator[str]:
         names = [page.database.name, page.relation.name]
     elif isinstance(page, RowPage):
         names = [page.database.name, page.table.name]
+    elif isinstance(page, QueryPage) and page.canned:
+        names = [page.database.name, page.canned.name]
+        yield _file(kind, names)
+        names.pop()
     elif isinstance(page, DatabasePage | QueryPage):
         names = [page.database.name]
     elif isinstance(page, ErrorPage):
         names = [str(page.status)]
     if names:
-        yield "-".join([kind, *map(tilde_encode, names)]) + ".html"
+        yield _file(kind, names)
     yield f"{kind}.html"
+
+
+def _file(kind: str, names: Sequence[str]) -> str:
+    return "-".join([kind, *map(tilde_encode, names)]) + ".html"
 
 
 def size(count: int) -> str:

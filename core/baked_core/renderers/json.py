@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from baked_core.errors import BadRequest, nearest
+from baked_core.args import SHAPES
+from baked_core.canned import Canned
+from baked_core.errors import BadRequest
 from baked_core.manifest import Database, Table, View
 from baked_core.page import (
     DatabasePage,
@@ -66,8 +68,6 @@ def _shaped(page: DataPage, request: Request) -> Response:
     args = request.args
     shape = args.get("_shape", "objects")
     lines = args.flag("_nl")
-    if shape not in _SHAPES:
-        raise BadRequest(f"_shape cannot be {shape!r}{nearest(shape, _SHAPES)}; it is one of {', '.join(_SHAPES)}")
     if lines and shape != "array":
         raise BadRequest("_nl=on goes with _shape=array only: add it")
     asked = conversions.parse(args, page.columns)
@@ -111,13 +111,9 @@ def _object(page: DataPage, rows: Sequence[Row]) -> Body:
     return found
 
 
-_SHAPES: Final[Mapping[str, Callable[[DataPage, Sequence[Row]], Any]]] = {
-    "objects": _objects,
-    "arrays": _arrays,
-    "array": _objects,
-    "arrayfirst": _array_first,
-    "object": _object,
-}
+_SHAPES: Final[Mapping[str, Callable[[DataPage, Sequence[Row]], Any]]] = dict(
+    zip(SHAPES, (_objects, _arrays, _objects, _array_first, _object), strict=True)
+)
 
 
 def _envelope(page: DataPage, rows: object, request: Request) -> Body:
@@ -194,13 +190,18 @@ def _database(page: DatabasePage, request: Request) -> Body:
         "tables": [_table(table, hidden=table.name in page.hidden) for table in page.tables],
         "hidden_count": sum(table.name in page.hidden for table in page.tables),
         "views": [{"name": view.name, "columns": _columns(view), "private": False} for view in page.views],
-        "queries": [],
+        "queries": [_query(each) for each in page.queries],
         "queries_more": False,
-        "queries_count": 0,
+        "queries_count": len(page.queries),
         "allow_execute_sql": page.allow_sql,
         "table_columns": {each.name: _columns(each) for each in everything} if page.allow_sql else {},
         "metadata": _described(page),
     }
+
+
+def _query(query: Canned) -> Body:
+    told = {key: value for key, value in query.said.items() if key not in {"plugins", "allow"}}
+    return {**told, "name": query.name, "title": query.title, "sql": query.sql, "private": False}
 
 
 def _columns(relation: Table | View) -> list[str]:

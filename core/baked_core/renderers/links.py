@@ -15,6 +15,9 @@ class Links:
     csv: str = ""
     next: str = ""
     sql: str = ""
+    """Where the SQL can be changed."""
+    toggle: str = ""
+    """The same page with its SQL hidden, or shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Head:
 
 def links(page: Page, request: Request) -> Links:
     """Return the addresses of ``page`` in other formats and of what follows it."""
-    urls, pairs = request.urls, request.args.pairs
+    urls = request.urls
     match page:
         case IndexPage():
             return Links(json=urls.own("", format="json"))
@@ -43,8 +46,7 @@ def links(page: Page, request: Request) -> Links:
         case RowPage():
             return Links(json=urls.row(page.database.name, page.table.name, page.key_values, "json"))
         case QueryPage() if page.sql and not page.error:
-            name = page.database.name
-            return Links(json=urls.query(name, "json", pairs), csv=urls.query(name, "csv", pairs))
+            return _query_links(page, request)
         case _:
             return Links()
 
@@ -58,6 +60,22 @@ def _table_links(page: TablePage, request: Request) -> Links:
         json=urls.path(*names, format="json", query=request.args.pairs),
         csv=urls.path(*names, format="csv", query=(*request.args.without("_next", "_size", "_stream"), *everything)),
         next=urls.path(*names, query=following) if page.next else "",
+    )
+
+
+def _query_links(page: QueryPage, request: Request) -> Links:
+    urls, pairs, name = request.urls, request.args.pairs, page.database.name
+    if page.canned is None:
+        return Links(json=urls.query(name, "json", pairs), csv=urls.query(name, "csv", pairs))
+    plain = request.args.without("_show_sql", "_hide_sql")
+    json, csv = (urls.path(name, page.canned.name, format=each, query=plain) for each in ("json", "csv"))
+    toggled = (*plain, ("_show_sql" if page.hide_sql else "_hide_sql", "1"))
+    given = [pair for pair in plain if pair[0] in dict(page.parameters)]
+    return Links(
+        json=json,
+        csv=csv,
+        sql=urls.query(name, query=[("sql", page.sql), *given]) if page.allow_sql and not page.personal else "",
+        toggle=urls.path(name, page.canned.name, query=toggled),
     )
 
 

@@ -1,6 +1,7 @@
 """One database: its tables and views."""
 
 from baked_core.args import FORMAT_ARGUMENTS
+from baked_core.canned import all_of
 from baked_core.manifest import Table, View
 from baked_core.metadata import about, of_database, of_table
 from baked_core.page import DatabasePage, Link, Redirect
@@ -28,6 +29,7 @@ async def database(request: Request) -> DatabasePage | Redirect:
         views=tuple(found.views.values()),
         hidden=frozenset(hidden),
         allow_sql=request.serving.settings.default_allow_sql,
+        queries=all_of(everything, found.name),
         table_metadata=said.get("tables") or {},
     )
 

@@ -11,9 +11,10 @@ from baked_core.errors import BadRequest, Forbidden, nearest
 from baked_core.metadata import about, of_database
 from baked_core.page import QueryPage
 from baked_core.request import Request
+from baked_core.values import Value
 from baked_core.views.database import crumbs
 
-ARGUMENTS = FORMAT_ARGUMENTS | {"sql", "_size", "_stream", "_blob_hash"}
+ARGUMENTS = FORMAT_ARGUMENTS | {"sql", "_size", "_stream", "_blob_hash", "_hide_sql", "_show_sql"}
 
 
 async def query(request: Request) -> QueryPage:
@@ -31,25 +32,28 @@ async def query(request: Request) -> QueryPage:
     if names is not None:
         request.args.check(ARGUMENTS | set(names))
     try:
-        return await _answered(request, database, page, parameters)
+        return await answered(request, database, page, parameters, Whose.STRANGER)
     except BadRequest as exc:
         return replace(page, error=str(exc), title=exc.title, status=exc.status)
 
 
-async def _answered(request: Request, database: Database, page: QueryPage, parameters: Mapping[str, str]) -> QueryPage:
+async def answered(
+    request: Request, database: Database, page: QueryPage, parameters: Mapping[str, Value], whose: Whose
+) -> QueryPage:
+    """Return ``page`` with the rows that its SQL gives; CSV has all of them. Raises QueryError and QueryTimeout."""
     if request.format == "csv":
-        stream = database.stream(page.sql, parameters, whose=Whose.STRANGER, limit_ms=request.limit_ms)
+        stream = database.stream(page.sql, parameters, whose=whose, limit_ms=request.limit_ms)
         first = await anext(stream)
         return replace(page, columns=distinct(first.columns), rows=first.rows, stream=stream)
-    found = await _run(request, database, page.sql, parameters)
+    found = await _run(request, database, page.sql, parameters, whose)
     return replace(page, columns=distinct(found.columns), rows=found.rows, truncated=found.truncated)
 
 
-async def _run(request: Request, database: Database, sql: str, parameters: Mapping[str, str]) -> Rows:
+async def _run(request: Request, database: Database, sql: str, parameters: Mapping[str, Value], whose: Whose) -> Rows:
     return await database.query(
         sql,
         parameters,
-        whose=Whose.STRANGER,
+        whose=whose,
         limit_ms=request.limit_ms,
         max_rows=_max_rows(request),
     )
@@ -86,6 +90,7 @@ def _empty(request: Request, database: Database, sql: str, parameters: Mapping[s
         columns=(),
         rows=(),
         sql=sql,
+        hide_sql=request.args.flag("_hide_sql"),
         parameters=tuple(parameters.items()),
     )
 
