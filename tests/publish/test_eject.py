@@ -76,28 +76,29 @@ def test_a_docker_builds_the_same_server_from_the_ejected_folder(project: Path, 
         assert httpx.get(f"{url}/data/items").status_code == 200
 
 
-def test_an_engine_builds_the_packages_and_everything_above_stays_as_it_is(project: Path, base_layout: Path) -> None:
-    words = ["image", "data.db", "--base-image", f"oci:{base_layout}:3.11"]
-    by_wheels = result(*words, "-o", "wheels/")["platforms"]["linux/amd64"]["layers"]
-    by_docker = result(*words, "--builder", "docker", "-o", "docker/")["platforms"]["linux/amd64"]["layers"]
-    assert [each["digest"] for each in by_docker[2:]] == [each["digest"] for each in by_wheels[2:]]
-    assert by_docker[0] == by_wheels[0]
-    assert by_docker[1]["digest"] != by_wheels[1]["digest"]
-    with running(project / "docker", "latest", project) as url:
-        assert httpx.get(f"{url}/data/items").status_code == 200
-
-
-def test_what_an_engine_built_is_not_built_again(
-    project: Path, base_layout: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_engine_builds_what_needs_a_compiler_and_debian_packages(
+    project: Path, debian_layout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["image", "data.db", "--base-image", f"oci:{base_layout}:3.11", "--builder", "docker"]
-    first = result(*words, "-o", "one/")
+    """``spidev`` is C and has no wheel; what lies above the packages stays as it is, and nothing is built twice."""
+    plugin = project / "plugins"
+    plugin.mkdir()
+    (plugin / "uses.py").write_text("import spidev\n\nassert spidev.SpiDev\n")
+    words = ["image", "data.db", "--base-image", f"oci:{debian_layout}:apt", "--install", "spidev==3.6"]
+    words += ["--plugins-dir", "plugins"]
+    refused = program(*words, "-o", "x.tar")
+    assert refused.returncode == 4
+    assert "--builder docker" in refused.stderr
+    words += ["--builder", "docker", "--apt", "python3-dev"]
+    first = result(*words, "-o", "one/", limit=BUILD)
+    layers = first["platforms"]["linux/amd64"]["layers"]
+    assert [each["about"].partition(",")[0] for each in layers[1:3]] == ["Debian packages python3-dev", "packages"]
+    with running(project / "one", "latest", project) as url:
+        assert httpx.get(f"{url}/data/items").status_code == 200
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     make_database(project / "data.db", 2)
-    second = result(*words, "-o", "two/")
-    one, two = (each["platforms"]["linux/amd64"]["layers"] for each in (first, second))
-    assert [each["digest"] for each in one[:3]] == [each["digest"] for each in two[:3]]
-    assert one[3]["digest"] != two[3]["digest"]
+    again = result(*words, "-o", "two/")["platforms"]["linux/amd64"]["layers"]
+    changed = [one["about"] for one, two in zip(layers, again, strict=True) if one["digest"] != two["digest"]]
+    assert changed == ["database data", "the Manifest"]
 
 
 def test_without_an_engine_it_is_told(project: Path, base_layout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def make_database(path: Path, version: int, *, rows: int = ROWS) -> Path:
 
 
 def program(
-    *args: object, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    *args: object, env: Mapping[str, str] | None = None, cwd: Path | None = None, limit: float = LIMIT
 ) -> subprocess.CompletedProcess[str]:
     """Run ``publish`` with ``args``; no terminal, bounded time."""
     words = [*PROGRAM, *map(str, args)]
@@ -46,15 +46,15 @@ def program(
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=limit,
         check=False,
         stdin=subprocess.DEVNULL,
     )
 
 
-def result(*args: object, env: Mapping[str, str] | None = None, code: int = 0) -> Any:
+def result(*args: object, env: Mapping[str, str] | None = None, code: int = 0, limit: float = LIMIT) -> Any:
     """Run ``publish ... --json``, require its exit code, and return the one JSON object of standard output."""
-    done = program(*args, "--json", env=env)
+    done = program(*args, "--json", env=env, limit=limit)
     assert done.returncode == code, f"{done.args} left with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return json.loads(done.stdout)
 

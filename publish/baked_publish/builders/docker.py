@@ -53,7 +53,7 @@ def dependency_layers(
         found = _built(base, wanted, apt, Path(folder), report)
         if len(found) != len(abouts):
             raise TargetError(
-                f"the Docker engine made {len(found)} layers of {len(abouts)}: use its classic image store"
+                f"the Docker engine made {len(found)} layers of {len(abouts)}: use its classic builder and image store"
             )
         drafts = [
             Draft(about, key, partial(_tar, path), path.stat().st_size)
@@ -97,7 +97,7 @@ def _from(base: BaseImage, engine: Engine, report: Report) -> str:
 
 
 def _build(engine: Engine, context: Path, base: BaseImage, report: Report) -> str:
-    lines: list[str] = []
+    lines, made = list[str](), ""
     for told in engine.build(context, str(base.platform), PASSED):
         said = str(told.get("stream") or told.get("error") or "").rstrip()
         if said:
@@ -106,9 +106,10 @@ def _build(engine: Engine, context: Path, base: BaseImage, report: Report) -> st
         if "error" in told:
             tail = "\n".join(lines[-TAIL:])
             raise ConfigError(f"the packages cannot be built by Docker; its last words:\n{tail}")
-        if "aux" in told and "ID" in told["aux"]:
-            return str(told["aux"]["ID"])
-    raise TargetError("the Docker engine built an image and did not name it")
+        made = str((told.get("aux") or {}).get("ID") or made)  # of each stage; the last is the image
+    if not made:
+        raise TargetError("the Docker engine built an image and did not name it")
+    return made
 
 
 def _above(engine: Engine, image: str, base: BaseImage, folder: Path) -> list[Path]:
@@ -124,7 +125,9 @@ def _above(engine: Engine, image: str, base: BaseImage, folder: Path) -> list[Pa
         found = [_unpacked(tar, name, folder / str(number)) for number, name in enumerate(names[len(known) :])]
         theirs = [_digest(_member(tar, name)) for name in names[: len(known)]]
     if theirs != known:
-        raise TargetError("the Docker engine built upon another base than it was given: use its classic image store")
+        raise TargetError(
+            "the Docker engine built upon another base than it was given: use its classic builder and image store"
+        )
     return found
 
 

@@ -68,7 +68,7 @@ def quoted(text: str) -> str:
 
 
 def _words(packages: Packages) -> dict[str, Any]:
-    return {"base": packages.base, "apt": packages.apt, "compiler": packages.compiler, "lib": LIB}
+    return {"base": packages.base, "apt": list(packages.apt), "compiler": list(packages.compiler), "lib": LIB}
 
 
 def _render(name: str, words: Mapping[str, Any]) -> str:
