@@ -1,13 +1,24 @@
 """Args: the arguments of a URL, read strictly."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import parse_qsl
 
 from baked_core.errors import BadRequest, nearest
 from baked_core.values import BrokenText
 
 MAX_ARGUMENTS = 1000
+
+SHAPES: Final = ("objects", "arrays", "array", "arrayfirst", "object")
+BIGINTS: Final = ("number", "string")
+_CHOICES: Final[Mapping[str, Sequence[str]]] = {"_shape": SHAPES, "_bigint": BIGINTS}
+_FLAGS: Final = frozenset(
+    (
+        *("_nl", "_json_infinity", "_header", "_dl", "_stream", "_trace", "_labels"),
+        *("_nofacet", "_nosuggest", "_nocount"),
+    )
+)
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -65,6 +76,15 @@ class Args:
     def without(self, *names: str) -> Pairs:
         """Return all but these arguments."""
         return tuple(pair for pair in self.pairs if pair[0] not in names)
+
+    def check_values(self) -> None:
+        """Raise BadRequest for a word that an argument of any format cannot be, also where it would mean nothing."""
+        for name, value in self.pairs:
+            if name in _FLAGS:
+                self.flag(name)
+            elif name in _CHOICES and value not in _CHOICES[name]:
+                known = _CHOICES[name]
+                raise BadRequest(f"{name} cannot be {value!r}{nearest(value, known)}; it is one of {', '.join(known)}")
 
     def check(self, known: Iterable[str]) -> None:
         """Raise BadRequest for an argument that is not among ``known``."""

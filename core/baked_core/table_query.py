@@ -214,12 +214,27 @@ def _sort(args: Args, known: Mapping[str, Column], metadata: Metadata) -> Term |
     up, down = args.get("_sort"), args.get("_sort_desc")
     if up and down:
         raise BadRequest("_sort and _sort_desc cannot be given together: leave one out")
-    if not (up or down):
+    if up or down:
+        _check_sortable(up or down, known, metadata)
+    else:
         up, down = str(metadata.get("sort") or ""), str(metadata.get("sort_desc") or "")
     if not (up or down):
         return None
     _check(up or down, known)
     return Term(up or down, descending=not up)
+
+
+def sortable(known: Mapping[str, Column], said: Metadata) -> frozenset[str]:
+    """Return the columns by which a visitor may sort: all, unless metadata lists them."""
+    told: Sequence[str] | None = said.get("sortable_columns")
+    return frozenset(known if told is None else told)
+
+
+def _check_sortable(name: str, known: Mapping[str, Column], said: Metadata) -> None:
+    _check(name, known)
+    if name not in (allowed := sortable(known, said)):
+        words = ", ".join(each for each in known if each in allowed)
+        raise BadRequest(f"rows cannot be sorted by {name!r} here" + (f", but by {words}" if words else ""))
 
 
 def _check(name: str, known: Mapping[str, Column]) -> None:

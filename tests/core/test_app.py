@@ -172,9 +172,19 @@ def test_errors_name_what_is_wrong(client: TestClient, path: str, status: int, s
     assert says in body["error"]
     assert response.headers["cache-control"] == "no-store"
     page = client.get(path.replace(".json", ""))
-    if "_shape" not in path and "_nl" not in path:
+    if "_shape=object" not in path and "_nl" not in path:
         assert page.status_code == status
         assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "query", ["_shape=x", "_bigint=x", "_nl=x", "_json_infinity=x", "_header=x", "_dl=x", "_stream=x", "_labels=x"]
+)
+@pytest.mark.parametrize("form", ["", ".json", ".csv", ".blob"])
+def test_a_word_that_means_nothing_is_refused_in_every_format(client: TestClient, query: str, form: str) -> None:
+    response = client.get(f"/world/country{form}?{query}")
+    assert response.status_code == 400
+    assert query.partition("=")[0] in response.text
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])

@@ -54,7 +54,7 @@ def test_infinities(client: TestClient) -> None:
     ("query", "says"),
     [
         ("_json=jj", "did you mean 'j'?"),
-        ("_bigint=text", "number or string"),
+        ("_bigint=text", "number, string"),
         ("_json_infinity=maybe", "on or off"),
     ],
 )

@@ -15,7 +15,6 @@ from baked_core.values import Row, Value
 EXACT: Final = 2**53 - 1
 """The largest integer that JavaScript holds exactly."""
 
-_BIGINT: Final = ("number", "string")
 
 Cell = Callable[[Any], Any]
 
@@ -73,8 +72,6 @@ def parse(args: Args, columns: Iterable[str]) -> Conversions:
         if name not in known:
             raise BadRequest(f"there is no column {name!r} to read as JSON{nearest(name, known)}")
     bigint = args.get("_bigint", "number")
-    if bigint not in _BIGINT:
-        raise BadRequest(f"_bigint cannot be {bigint!r}{nearest(bigint, _BIGINT)}; it is number or string")
     return Conversions(frozenset(args.all("_json")), text=bigint == "string", infinity=args.flag("_json_infinity"))
 
 
