@@ -145,6 +145,8 @@ class TablePage(DataPage):
     facets_timed_out: tuple[str, ...] = ()
     """Columns whose facet took too long."""
     suggestions: tuple[Suggestion, ...] = ()
+    sortable: frozenset[str] = frozenset()
+    """The columns by which a visitor may sort."""
     searchable: bool = False
     """Whether ``_search`` can be asked here."""
 

@@ -1,6 +1,6 @@
 """A table page's URL, read: which columns, which rows, in which order, from where on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 

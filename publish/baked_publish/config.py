@@ -24,6 +24,19 @@ ABOUT: Final = (
 )
 ON: Final = ("success_message", "success_message_sql", "success_redirect", "error_message", "error_redirect")
 LATER: Final = {"allow", "allow_sql", "permissions"}
+WRITING: Final = "it belongs to queries that write, and what is published can only be read: take it out"
+REFUSED: Final = {
+    **dict.fromkeys((f"on_{name}" for name in ON), WRITING),
+    "is_private": "nobody is known to this version, so nothing can be for one person: take it out",
+}
+"""Keys of a canned query that mean something in Datasette, and why not here."""
+REFUSED_SETTINGS: Final = {
+    **dict.fromkeys(("max_insert_rows", "max_post_body_bytes"), "what is published can only be read: take it out"),
+    **dict.fromkeys(("allow_signed_tokens", "max_signed_tokens_ttl"), "nobody signs in here: take it out"),
+    "template_debug": "pages never show their variables: look at a template with `publish serve --reload`",
+}
+"""Settings that mean something in Datasette, and why not here."""
+ROWIDS: Final = {"rowid", "_rowid_", "oid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +55,15 @@ class Config:
                 yield f"metadata names a database {name!r} that is not published{nearest(name, databases)}"
                 continue
             known = _columns(databases[name])
+            for query in about.get("queries", {}):
+                if query in known:
+                    yield f"query {name}.{query} cannot be reached, a table has its name: give it another"
             for table, details in about.get("tables", {}).items():
                 if table not in known:
                     yield f"metadata names a table {name}.{table} that is not there{nearest(table, known)}"
                     continue
-                for column in {**details.get("columns", {}), **details.get("units", {})}:
-                    if column not in known[table]:
+                for column in _named(details):
+                    if column not in known[table] and column not in ROWIDS:
                         where = f"{name}.{table}.{column}"
                         yield f"metadata names a column {where} that is not there{nearest(column, known[table])}"
 
@@ -55,6 +71,14 @@ class Config:
         """Return the tables and views of ``database`` that the metadata hides."""
         tables = self.metadata.get("databases", {}).get(database, {}).get("tables", {})
         return frozenset(name for name, about in tables.items() if about.get("hidden"))
+
+
+def _named(table: JSON) -> Iterator[str]:
+    """Yield every column that is named by what is said of a table."""
+    one = [table[key] for key in ("sort", "sort_desc", "label_column", "fts_pk") if table.get(key)]
+    facets = [each if isinstance(each, str) else next(iter(each.values())) for each in table.get("facets", [])]
+    mappings = [name for key in ("columns", "units", "column_types") for name in table.get(key, {})]
+    yield from dict.fromkeys([*mappings, *one, *facets, *table.get("sortable_columns", [])])
 
 
 def _columns(database: Database) -> dict[str, list[str]]:
@@ -145,8 +169,34 @@ def _anything(_value: Any) -> bool:
     return True
 
 
-def _list(value: Any) -> bool:
-    return is_list(value)
+def _facets(value: Any) -> bool:
+    return is_list(value) and all(isinstance(each, str) or _facet(each) for each in value)
+
+
+def _facet(value: Any) -> bool:
+    return is_object(value) and len(value) == 1 and set(value) <= {"array", "date"} and _named_texts(value)
+
+
+def _assets(value: Any) -> bool:
+    return is_list(value) and all(isinstance(each, str) or _asset(each) for each in value)
+
+
+def _asset(value: Any) -> bool:
+    return is_object(value) and isinstance(value.get("url"), str) and set(value) <= {"url", "sri", "module"}
+
+
+def _mode(value: Any) -> bool:
+    return value in {"raw", "escaped"}
+
+
+def _no(value: Any) -> bool:
+    return value is False
+
+
+def _types(value: Any) -> bool:
+    return is_object(value) and all(
+        isinstance(each, str) or (is_object(each) and isinstance(each.get("type"), str)) for each in value.values()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +214,11 @@ SWITCH: Final = (_switch, "true or false")
 TEXTS: Final = (_texts, "a list of texts")
 NAMED: Final = (_named_texts, "texts by name")
 OPEN: Final = (_anything, "anything")
-LIST: Final = (_list, "a list")
+FACETS: Final = (_facets, "a list of columns, each its name, {array: NAME} or {date: NAME}")
+ASSETS: Final = (_assets, "a list of URLs, each a text or {url: URL, sri: HASH, module: true}")
+MODE: Final = (_mode, "raw or escaped")
+READS: Final = (_no, "false, or left out: what is published can only be read")
+TYPES: Final = (_types, "a type by column: url, email, json")
 COMMON: Final = {**dict.fromkeys(ABOUT, TEXT), "plugins": OPEN}
 
 QUERY: Final = Level(
@@ -174,10 +228,8 @@ QUERY: Final = Level(
         "sql": TEXT,
         "hide_sql": SWITCH,
         "fragment": TEXT,
-        "params": LIST,
-        "write": SWITCH,
-        "is_private": SWITCH,
-        **{f"on_{name}": TEXT for name in ON},
+        "params": TEXTS,
+        "write": READS,
     },
 )
 TABLE: Final = Level(
@@ -190,20 +242,20 @@ TABLE: Final = Level(
         "size": WHOLE,
         "sortable_columns": TEXTS,
         "label_column": TEXT,
-        "facets": LIST,
+        "facets": FACETS,
         "facet_size": WHOLE,
         "fts_table": TEXT,
         "fts_pk": TEXT,
-        "searchmode": TEXT,
+        "searchmode": MODE,
         "columns": NAMED,
         "units": NAMED,
-        "column_types": OPEN,
+        "column_types": TYPES,
     },
 )
 DATABASE: Final = Level("database", COMMON, {"tables": TABLE, "queries": QUERY})
 ROOT: Final = Level(
     "file",
-    {**COMMON, "extra_css_urls": LIST, "extra_js_urls": LIST, "settings": OPEN},
+    {**COMMON, "extra_css_urls": ASSETS, "extra_js_urls": ASSETS, "settings": OPEN},
     {"databases": DATABASE},
 )
 
@@ -216,6 +268,8 @@ def _check(value: JSON, level: Level, file: Path, path: tuple[str, ...]) -> None
                 f"{str(file)!r}: {where!r} is not enforced by this version, so it is refused rather than ignored: "
                 "take it out, and publish only what everybody may see"
             )
+        if level is QUERY and key in REFUSED:
+            raise ConfigError(f"{str(file)!r}: {where!r} is refused: {REFUSED[key]}")
         if key in level.below:
             _check_below(each, level.below[key], file, (*path, key))
         elif key not in level.keys:
@@ -234,10 +288,14 @@ def _check_below(value: Any, level: Level, file: Path, path: tuple[str, ...]) ->
         if not is_object(each):
             raise ConfigError(f"{str(file)!r}: {'.'.join((*path, name))!r} must hold keys and values, not {each!r}")
         _check(each, level, file, (*path, name))
+        if level is QUERY and "sql" not in each:
+            raise ConfigError(f"{str(file)!r}: {'.'.join((*path, name))!r} has no sql: write the query there")
 
 
 def _setting(name: str, value: Any) -> Any:
     setting = SETTINGS.get(name)
+    if name in REFUSED_SETTINGS:
+        raise ConfigError(f"setting {name!r} is refused: {REFUSED_SETTINGS[name]}")
     if setting is None:
         raise ConfigError(f"there is no setting {name!r}{nearest(name, SETTINGS)}: docs/settings.md lists them")
     try:

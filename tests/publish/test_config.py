@@ -98,6 +98,19 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("databases: {d: {tables: {t: {hidden: perhaps}}}}", "is 'perhaps', it must be true or false"),
         ("databases: {d: {tables: {t: {size: 0}}}}", "is 0, it must be a whole number above 0"),
         ("databases: {d: {tables: {t: {units: [m]}}}}", "it must be texts by name"),
+        ("databases: {d: {queries: {q: {title: x}}}}", "'databases.d.queries.q' has no sql"),
+        ("databases: {d: {queries: {q: {sql: x, write: true}}}}", "what is published can only be read"),
+        ("databases: {d: {queries: {q: {sql: x, is_private: true}}}}", "'databases.d.queries.q.is_private' is refused"),
+        ("databases: {d: {queries: {q: {sql: x, on_error_message: y}}}}", "it belongs to queries that write"),
+        ("databases: {d: {tables: {t: {facets: [{map: a}]}}}}", r"must be a list of columns, each its name, \{array"),
+        ("databases: {d: {tables: {t: {facets: [3]}}}}", "must be a list of columns"),
+        ("databases: {d: {tables: {t: {searchmode: fuzzy}}}}", "is 'fuzzy', it must be raw or escaped"),
+        ("databases: {d: {tables: {t: {column_types: {a: 3}}}}}", "it must be a type by column"),
+        ("extra_css_urls: [{href: x}]", "must be a list of URLs"),
+        ("extra_js_urls: /x.js", "must be a list of URLs"),
+        ("settings: {max_insert_rows: 3}", "setting 'max_insert_rows' is refused: what is published can only be read"),
+        ("settings: {template_debug: true}", "setting 'template_debug' is refused"),
+        ("settings: {allow_signed_tokens: false}", "nobody signs in here"),
         ("title: [x]", "'title' is .*, it must be a text"),
         ("databases: [d]", "'databases' must hold one database by name"),
         ("databases: {d: 3}", "'databases.d' must hold keys and values, not 3"),
@@ -152,6 +165,30 @@ def test_what_nobody_has_is_warned_of_with_the_nearest() -> None:
         "metadata names a column d.trees.heigth that is not there, did you mean 'height'?"
     ]
     assert list(config(d={"tables": {"trees": {"units": {"height": "m"}}}}).check(known)) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"sort": "heigth"},
+        {"sort_desc": "heigth"},
+        {"label_column": "heigth"},
+        {"sortable_columns": ["heigth"]},
+        {"facets": ["heigth"]},
+        {"facets": [{"date": "heigth"}]},
+        {"column_types": {"heigth": "url"}},
+    ],
+)
+def test_every_key_that_names_a_column_is_looked_at(said: Any) -> None:
+    known = {"d": Database("d", "f", 1, 1, "", 0, {"trees": Table("trees", (Column("height"),), 1)})}
+    told = "metadata names a column d.trees.heigth that is not there, did you mean 'height'?"
+    assert list(config(d={"tables": {"trees": said}}).check(known)) == [told]
+
+
+def test_a_query_with_the_name_of_a_table_is_warned_of() -> None:
+    known = {"d": Database("d", "f", 1, 1, "", 0, {"trees": Table("trees", (Column("height"),), 1)})}
+    told = list(config(d={"queries": {"trees": "select 1"}}).check(known))
+    assert told == ["query d.trees cannot be reached, a table has its name: give it another"]
 
 
 def test_hidden_tables_are_known() -> None:

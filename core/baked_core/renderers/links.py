@@ -28,6 +28,7 @@ class Head:
     description: str
     unit: str
     url: str
+    """Where a click leads; empty if nobody may sort by it."""
     sorted: str
     """``ascending``, ``descending`` or ``none``, as ``aria-sort`` says it."""
 
@@ -93,6 +94,6 @@ def _head(page: TablePage, request: Request, name: str) -> Head:
         name=name,
         description=texts(page.metadata, "columns").get(name, ""),
         unit=texts(page.metadata, "units").get(name, ""),
-        url=request.urls.path(page.database.name, page.relation.name, query=pairs),
+        url=request.urls.path(page.database.name, page.relation.name, query=pairs) if name in page.sortable else "",
         sorted=direction,
     )

@@ -52,6 +52,7 @@ def _empty(reading: Reading, wanted: tuple[str, ...]) -> TablePage:
         filters=query.filters,
         sort=query.sort,
         size=query.size,
+        sortable=table_query.sortable(table_query.columns_of(relation), reading.said),
         allow_sql=request.serving.settings.default_allow_sql,
         extras=wanted,
         labels=tuple(query.select.labels),
