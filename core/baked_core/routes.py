@@ -37,7 +37,7 @@ PAGES: Final = ("html", "json")
 TEXTS: Final = ("html", "json", "md")
 
 
-_OWN: Final = ("versions", "plugins", "settings", "databases", "actor", "config", "threads")
+_OWN: Final = ("versions", "plugins", "settings", "databases", "actor", "config", "threads", "openapi")
 _MOVED: Final = {"/-": ("-", ""), "/:memory:": ("_memory",)}
 """Addresses that Datasette once had, and where they lead."""
 

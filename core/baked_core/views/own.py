@@ -96,6 +96,16 @@ async def table_schema(request: Request) -> DocumentPage:
     return _document(request, f"Schema of {relation.name}", body, text, database.name, relation.name)
 
 
+async def openapi(request: Request) -> DocumentPage:
+    """Show the JSON API as an OpenAPI document."""
+    from baked_core.openapi import document  # noqa: PLC0415 - few ask for it
+
+    serving = request.serving
+    server = request.urls.absolute(request.urls.root)
+    body = document(serving.baked.manifest, server, allow_sql=serving.settings.default_allow_sql)
+    return _document(request, "OpenAPI", body)
+
+
 async def parameters(request: Request) -> DocumentPage:
     """Show the names of the parameters in an SQL query."""
     request.args.check(("sql",))
