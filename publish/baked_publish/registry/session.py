@@ -5,7 +5,7 @@ import ssl
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
@@ -47,7 +47,8 @@ class Session:
         self._guard = threading.Lock()
         self._chosen = len(self._bases) == 1
         timeout = httpx.Timeout(READ, connect=CONNECT)
-        self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers=HEADERS, mounts=DIRECT)
+        trust = _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers=HEADERS, mounts=DIRECT, verify=trust)
         keychain = Keychain(os.environ, Path.home())
         self._authority = Authority(host, self._bare, partial(keychain, host, repository), plain=insecure)
 
@@ -239,3 +240,11 @@ def _is_private(host: str) -> bool:
 
 def _shown(url: str) -> str:
     return urlsplit(url).netloc
+
+
+@cache
+def _trust(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """Return whom to trust, as the environment's two names say; read once, for it takes as long as a small request."""
+    import httpx  # noqa: PLC0415
+
+    return httpx.create_ssl_context()
