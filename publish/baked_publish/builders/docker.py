@@ -106,7 +106,8 @@ def _build(engine: Engine, context: Path, base: BaseImage, report: Report) -> st
         if "error" in told:
             tail = "\n".join(lines[-TAIL:])
             raise ConfigError(f"the packages cannot be built by Docker; its last words:\n{tail}")
-        made = str((told.get("aux") or {}).get("ID") or made)  # of each stage; the last is the image
+        aux: Any = told.get("aux") or {}
+        made = str(aux.get("ID") or made)  # of each stage; the last is the image
     if not made:
         raise TargetError("the Docker engine built an image and did not name it")
     return made

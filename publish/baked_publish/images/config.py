@@ -56,7 +56,7 @@ def labels(manifest: Manifest, digest: str, wished: Sequence[tuple[str, str]]) -
 
 def environment(base: Sequence[str]) -> list[str]:
     """Return the base's environment with ours, which is stronger; each ``NAME=VALUE``."""
-    theirs = dict(entry.partition("=")[::2] for entry in base)
+    theirs = {name: value for name, _, value in (entry.partition("=") for entry in base)}
     return [f"{name}={value}" for name, value in {**theirs, **ENVIRONMENT}.items()]
 
 
