@@ -110,7 +110,10 @@ def wait(port: int) -> None:
 
 
 def get(url: str) -> tuple[int, str, Any]:
-    """Return status, place of a redirect, and the body: JSON without what may differ, or text of CSV."""
+    """Return status, place of a redirect, and the body: JSON without what may differ, or text of CSV.
+
+    JSON comes with its type, who may read it, and whether a header leads to a next page.
+    """
     try:
         response = OPENER.open(url, timeout=LIMIT)
     except urllib.error.HTTPError as exc:
@@ -119,7 +122,8 @@ def get(url: str) -> tuple[int, str, Any]:
         body, kind = response.read(), response.headers["content-type"] or ""
         place = (response.headers["location"] or "").replace("~20", "+")
         if "json" in kind:
-            return response.status, place, tidy(json.loads(body))
+            told = [kind, response.headers["access-control-allow-origin"], "next" in (response.headers["link"] or "")]
+            return response.status, place, [told, tidy(json.loads(body))]
         return response.status, place, body if ".csv" in url else None
 
 
