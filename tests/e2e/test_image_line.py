@@ -47,6 +47,12 @@ def test_a_runtime_without_an_engine_runs_the_layout_locked_down(words: list[str
         assert "500 rows" in httpx.get(f"{url}/data/items").text
 
 
+def test_an_image_without_its_data_is_small(words: list[str]) -> None:
+    layers = result(*words, "-o", "data.tar")["platforms"]["linux/amd64"]["layers"]
+    ours = sum(each["size"] for each in layers if not each["base"] and not each["about"].startswith("database "))
+    assert ours < 12_000_000
+
+
 def test_skopeo_takes_the_layout_whole_both_platforms(words: list[str], tmp_path: Path) -> None:
     need("skopeo")
     done = result(*words, *BOTH, "-o", "out/")
