@@ -52,6 +52,12 @@ def texts(metadata: Metadata, key: str) -> Mapping[str, str]:
     return {name: str(value) for name, value in found.items()}
 
 
+def types(metadata: Metadata) -> Mapping[str, str]:
+    """Return the type that metadata gives to columns, ``url``, ``email`` or ``json``, by column."""
+    found: Metadata = metadata.get("column_types") or {}
+    return {name: str(value["type"] if isinstance(value, dict) else value) for name, value in found.items()}
+
+
 def _level(metadata: Metadata, kind: str, name: str) -> Metadata:
     levels: Mapping[str, Metadata | None] = metadata.get(kind) or {}
     return levels.get(name) or {}

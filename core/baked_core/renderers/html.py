@@ -1,9 +1,9 @@
 """Pages as HTML: a template for each kind of page, the publisher's own before ours. Needs no script."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
@@ -13,21 +13,11 @@ from starlette.responses import HTMLResponse, Response
 from baked_core import static
 from baked_core.cells import Cells
 from baked_core.filters import OPERATORS
-from baked_core.page import DatabasePage, DocumentPage, ErrorPage, IndexPage, Page, QueryPage, RowPage, TablePage
-from baked_core.renderers.links import heads, links
+from baked_core.page import ErrorPage, Page, QueryPage, TablePage
+from baked_core.renderers.links import carried, heads, links
+from baked_core.renderers.naming import css_class, rows_templates, template_names
 from baked_core.request import Request
 from baked_core.static import templates
-from baked_core.urls import tilde_encode
-
-_KINDS: Final[Mapping[type[Page], str]] = {
-    IndexPage: "index",
-    DatabasePage: "database",
-    TablePage: "table",
-    RowPage: "row",
-    QueryPage: "query",
-    DocumentPage: "document",
-    ErrorPage: "error",
-}
 
 
 class Html:
@@ -48,6 +38,10 @@ class Html:
             operators=tuple(OPERATORS.values()),
             links=links(page, request),
             heads=heads(page, request) if isinstance(page, TablePage) else (),
+            carried=carried(page, request) if isinstance(page, TablePage) else (),
+            rows_templates=list(rows_templates(page)) if isinstance(page, TablePage) else (),
+            css_class=css_class,
+            settings=request.serving.settings,
             cells=Cells(page, request.urls, request.serving.settings.truncate_cells_html),
             static=partial(static.url, request.urls),
             site=request.serving.baked.manifest.metadata,
@@ -69,31 +63,6 @@ class Html:
         environment.filters["json"] = pretty
         environment.filters["paragraphs"] = paragraphs
         return environment
-
-
-def template_names(page: Page) -> Iterator[str]:
-    """Yield the names of templates for ``page``, the most special first: ``table-DB-TABLE.html``, ``table.html``."""
-    kind = _KINDS[type(page)]
-    names: list[str] = []
-    if isinstance(page, TablePage):
-        names = [page.database.name, page.relation.name]
-    elif isinstance(page, RowPage):
-        names = [page.database.name, page.table.name]
-    elif isinstance(page, QueryPage) and page.canned:
-        names = [page.database.name, page.canned.name]
-        yield _file(kind, names)
-        names.pop()
-    elif isinstance(page, DatabasePage | QueryPage):
-        names = [page.database.name]
-    elif isinstance(page, ErrorPage):
-        names = [str(page.status)]
-    if names:
-        yield _file(kind, names)
-    yield f"{kind}.html"
-
-
-def _file(kind: str, names: Sequence[str]) -> str:
-    return "-".join([kind, *map(tilde_encode, names)]) + ".html"
 
 
 def size(count: int) -> str:

@@ -1,10 +1,15 @@
 """Links that the HTML of a page shows beside its content: other formats, sorting, the next page."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from baked_core.metadata import texts
-from baked_core.page import DatabasePage, IndexPage, Page, QueryPage, RowPage, TablePage
+from baked_core.page import DatabasePage, IndexPage, Link, Page, QueryPage, RowPage, TablePage
 from baked_core.request import Request
+from baked_core.search import PREFIX
+from baked_core.sql import named
+from baked_core.table_query import ARGUMENTS, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +19,10 @@ class Links:
     json: str = ""
     csv: str = ""
     next: str = ""
+    first: str = ""
+    """The first page, where this is another."""
+    everything: str = ""
+    """All rows, where this page shows only some."""
     sql: str = ""
     """Where the SQL can be changed."""
     toggle: str = ""
@@ -25,12 +34,16 @@ class Head:
     """The head of a column: its name, what is said of it, and where a click leads."""
 
     name: str
+    type: str
+    """What the table's definition says, such as ``INTEGER``."""
     description: str
     unit: str
     url: str
     """Where a click leads; empty if nobody may sort by it."""
     sorted: str
     """``ascending``, ``descending`` or ``none``, as ``aria-sort`` says it."""
+    actions: tuple[Link, ...] = ()
+    """What else can be done with the column."""
 
 
 def links(page: Page, request: Request) -> Links:
@@ -61,7 +74,43 @@ def _table_links(page: TablePage, request: Request) -> Links:
         json=urls.path(*names, format="json", query=request.args.pairs),
         csv=urls.path(*names, format="csv", query=(*request.args.without("_next", "_size", "_stream"), *everything)),
         next=urls.path(*names, query=following) if page.next else "",
+        first=urls.path(*names, query=pairs) if request.args.has("_next") else "",
+        sql=urls.query(page.database.name, query=_statement(page)) if page.allow_sql and not page.personal else "",
+        everything=urls.path(*names) if page.query.narrowed else "",
     )
+
+
+def _statement(page: TablePage) -> list[tuple[str, str]]:
+    sql, values = named(page.statement)
+    return [("sql", sql), *((name, str(value)) for name, value in values.items())]
+
+
+def _actions(page: TablePage, request: Request, name: str) -> Iterator[Link]:
+    """Yield what a column's menu offers beside its description."""
+    path = partial(request.urls.path, page.database.name, page.relation.name)
+    plain = request.args.without("_next")
+    unsorted = request.args.without("_sort", "_sort_desc", "_next")
+    if name in page.sortable:
+        yield Link("Sort ascending", path(query=(*unsorted, ("_sort", name))))
+        yield Link("Sort descending", path(query=(*unsorted, ("_sort_desc", name))))
+    if request.serving.settings.allow_facet and name not in {each.facet.column.name for each in page.facets}:
+        yield Link("Count its values", path(query=(*plain, ("_facet", name))))
+    if (filled := (f"{name}__notblank", "1")) not in plain:
+        yield Link("Only rows where it is not blank", path(query=(*plain, filled)))
+    if name not in key_of(page.relation):
+        shown = [pair for pair in plain if pair != ("_col", name)]
+        yield Link("Hide this column", path(query=shown if len(shown) < len(plain) else (*plain, ("_nocol", name))))
+
+
+def carried(page: TablePage, request: Request) -> list[tuple[str, str]]:
+    """Return the arguments that the filter form sends along: all but filters, the search, sorting and the place."""
+    shown = {"_search", "_sort", "_sort_desc", "_next"}
+    known = frozenset(page.all_columns)
+    return [
+        (name, value)
+        for name, value in request.args.pairs
+        if name not in shown and name not in known and (name in ARGUMENTS or name.startswith(PREFIX))
+    ]
 
 
 def _query_links(page: QueryPage, request: Request) -> Links:
@@ -92,8 +141,10 @@ def _head(page: TablePage, request: Request, name: str) -> Head:
     pairs = (*request.args.without("_sort", "_sort_desc", "_next"), (argument, name))
     return Head(
         name=name,
+        type=next((column.type for column in page.relation.columns if column.name == name), ""),
         description=texts(page.metadata, "columns").get(name, ""),
         unit=texts(page.metadata, "units").get(name, ""),
         url=request.urls.path(page.database.name, page.relation.name, query=pairs) if name in page.sortable else "",
         sorted=direction,
+        actions=tuple(_actions(page, request, name)),
     )
