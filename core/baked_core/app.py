@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from baked_core import failures, manifest, mounted, plugins, routes
+from baked_core import assets, failures, manifest, mounted, plugins, routes
 from baked_core.bundle import Baked
 from baked_core.database import Database, Opening
 from baked_core.request import Serving
@@ -45,7 +45,7 @@ def _serving(baked: Baked) -> Serving:
     }
     if settings.crossdb:
         databases[MEMORY] = Database(_joined(baked, settings), pool)
-    return Serving(baked, settings, databases, found)
+    return Serving(baked, settings, databases, found, assets.origins(baked.manifest.metadata))
 
 
 def _joined(baked: Baked, settings: Settings) -> Opening:

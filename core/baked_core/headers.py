@@ -15,7 +15,6 @@ _POLICY: Final = (
 """Nothing inline, nothing from elsewhere; our pages use no script, a publisher's own files may."""
 
 SAFE: Final = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer-when-downgrade"}
-PAGE: Final = {**SAFE, "content-security-policy": _POLICY}
 CORS: Final = {
     "access-control-allow-origin": "*",
     "access-control-allow-headers": "Authorization, Content-Type",
@@ -31,7 +30,7 @@ def finish(response: Response, request: Request, etag: str, *, keep: bool = True
     """Add the headers that every answer of a view has; one that nobody may ``keep`` says so."""
     settings = request.serving.settings
     raw = response.raw_headers
-    raw += _common(html=request.format == "html", cors=settings.cors)
+    raw += _common(html=request.format == "html", cors=settings.cors, origins=request.serving.origins)
     ttl = request.args.number("_ttl")
     if not keep:
         raw.append((b"cache-control", b"private, no-store"))
@@ -66,6 +65,14 @@ def matches(asked: str, etag: str) -> bool:
 
 
 @cache
-def _common(*, html: bool, cors: bool) -> Raw:
-    headers = PAGE if html else {**SAFE, **(CORS if cors else {})}
+def _common(*, html: bool, cors: bool, origins: str) -> Raw:
+    headers = _page(origins) if html else {**SAFE, **(CORS if cors else {})}
     return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def _page(origins: str) -> Mapping[str, str]:
+    """Return the headers of a page, which may load styles and scripts of the publisher's own from ``origins``."""
+    policy = _POLICY
+    for kind in ("style-src 'self'", "script-src 'self'") if origins else ():
+        policy = policy.replace(kind, f"{kind} {origins}")
+    return {**SAFE, "content-security-policy": policy}

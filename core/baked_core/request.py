@@ -23,6 +23,8 @@ class Serving:
     settings: Settings
     databases: Mapping[str, Database]
     plugins: Plugins | None = None
+    origins: str = ""
+    """Other hosts whose styles and scripts the publisher's pages load."""
     suggestions: dict[tuple[str, str, int], list[Facet]] = field(
         default_factory=dict[tuple[str, str, int], list[Facet]]
     )

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from baked_core import static
+from baked_core.assets import assets
 from baked_core.cells import Cells
 from baked_core.filters import OPERATORS
 from baked_core.page import ErrorPage, Page, QueryPage, TablePage
@@ -44,6 +45,8 @@ class Html:
             settings=request.serving.settings,
             cells=Cells(page, request.urls, request.serving.settings.truncate_cells_html),
             static=partial(static.url, request.urls),
+            styles=list(assets(request.serving.baked.manifest.metadata, "extra_css_urls", request.urls.root)),
+            scripts=list(assets(request.serving.baked.manifest.metadata, "extra_js_urls", request.urls.root)),
             site=request.serving.baked.manifest.metadata,
             **extra,
         )
