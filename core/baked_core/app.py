@@ -37,6 +37,8 @@ def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:
 def _serving(baked: Baked) -> Serving:
     settings = Settings.of(baked.manifest.settings)
     found = plugins.find(baked.root)
+    if found is not None:
+        found.configure(baked.manifest.metadata)
     pool = ThreadPoolExecutor(settings.num_sql_threads, thread_name_prefix="sql")
     prepare = None if found is None else found.prepare_connection
     databases = {

@@ -11,6 +11,11 @@ hookimpl = pluggy.HookimplMarker("baked_data")
 
 
 @hookspec
+def configure(config: Any) -> None:
+    """Take this plugin's own configuration at start: ``config()``, ``config(database, table)``, secrets resolved."""
+
+
+@hookspec
 def prepare_connection(connection: Any, database: str) -> None:
     """Prepare a new ``apsw.Connection`` to ``database``: SQL functions, collations."""
 

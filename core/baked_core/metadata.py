@@ -54,8 +54,8 @@ def texts(metadata: Metadata, key: str) -> Mapping[str, str]:
 
 def types(metadata: Metadata) -> Mapping[str, str]:
     """Return the type that metadata gives to columns, ``url``, ``email`` or ``json``, by column."""
-    found: Metadata = metadata.get("column_types") or {}
-    return {name: str(value["type"] if isinstance(value, dict) else value) for name, value in found.items()}
+    found: Mapping[str, str | Metadata] = metadata.get("column_types") or {}
+    return {name: value if isinstance(value, str) else str(value["type"]) for name, value in found.items()}
 
 
 def _level(metadata: Metadata, kind: str, name: str) -> Metadata:

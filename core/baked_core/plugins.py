@@ -11,7 +11,9 @@ from typing import Any, Final, cast
 
 from starlette.types import ASGIApp
 
+from baked_core.configured import Configured
 from baked_core.errors import ManifestError
+from baked_core.metadata import Metadata
 
 NAME: Final = "baked_data"
 Wrapper = Callable[[ASGIApp], ASGIApp]
@@ -43,6 +45,13 @@ class Plugins:
             }
             for name, plugin in self._manager.list_name_plugin()
         ]
+
+    def configure(self, metadata: Metadata) -> None:
+        """Tell each plugin what metadata says under its name."""
+        found = dict(self._manager.list_name_plugin())
+        for name, plugin in found.items():
+            others = [each for each in found.values() if each is not plugin]
+            self._manager.subset_hook_caller("configure", others)(config=Configured(metadata, name))
 
     def prepare_connection(self, connection: object, database: str) -> None:
         """Let each plugin add functions or collations to a new connection."""
