@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from baked_core.errors import ManifestError
 from baked_core.metadata import Metadata, of_database, of_table
@@ -28,17 +28,25 @@ class Configured:
 
 
 def _resolved(value: Any, plugin: str) -> Any:
-    if isinstance(value, list):
-        items: list[Any] = value
-        return [_resolved(each, plugin) for each in items]
-    if not isinstance(value, dict):
-        return value
-    told: dict[str, Any] = value
+    if _is_list(value):
+        return [_resolved(each, plugin) for each in value]
+    return _of_object(value, plugin) if _is_object(value) else value
+
+
+def _of_object(told: Mapping[str, Any], plugin: str) -> Any:
     if set(told) == {"$env"}:
         return _of_environment(str(told["$env"]), plugin)
     if set(told) == {"$file"}:
         return _of_file(Path(str(told["$file"])), plugin)
     return {name: _resolved(each, plugin) for name, each in told.items()}
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
 
 
 def _of_environment(name: str, plugin: str) -> str:
