@@ -95,10 +95,12 @@ def test_a_plugin_beside_the_wheel_is_a_target(installed: tuple[Path, dict[str, 
     plugin = CHECKOUT / "examples" / "folder_target"
     run(UV, "pip", "install", "--offline", "--quiet", "--python", publish.with_name("python"), plugin)
     listed = json.loads(run(publish, "plugins", "--json", env=env))["targets"]
-    assert [(each["target"], each["distribution"]) for each in listed] == [
-        ("folder", "baked-folder"),
-        ("local", "baked-data"),
-    ]
+    assert {each["target"]: each["distribution"] for each in listed} == {
+        "docker": "baked-data",
+        "folder": "baked-folder",
+        "local": "baked-data",
+        "registry": "baked-data",
+    }
     database = make_database(tmp_path / "data.db", 7, rows=3)
     run(publish, "folder", database, "--folder", tmp_path / "share", "--name", "shipped", env=env, cwd=tmp_path)
     assert (tmp_path / "share" / "shipped" / "current" / "databases" / "data.db").read_bytes() == database.read_bytes()

@@ -56,7 +56,7 @@ def fill(connection: apsw.Connection, schema: str, rows: Sequence[Sequence[Any]]
     for row in rows:
         marks = ", ".join("cast(? as text)" if isinstance(value, tuple) else "?" for value in row)
         bound = [value[1] if isinstance(value, tuple) else value for value in row]
-        if "integer primary key" not in schema or row[0] is None or type(row[0]) is int:
+        if "integer primary key" not in schema or type(row[0]) is int:  # a NULL one may get a number by chance
             connection.execute(f"insert or ignore into {name} values({marks})", bound)
 
 
