@@ -8,10 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from baked_publish import pipeline, results
+from baked_publish import results
 from baked_publish.bake import BakeOptions
 from baked_publish.builders.eject import eject
-from baked_publish.builders.image import resolve
+from baked_publish.builders.image import build, resolve
 from baked_publish.cachedir import cache_home
 from baked_publish.commands import Speech, default_name
 from baked_publish.errors import UsageError
@@ -20,7 +20,6 @@ from baked_publish.images.archive import write_archive
 from baked_publish.images.cache import Contents, LayerCache
 from baked_publish.images.config import labels
 from baked_publish.images.dockerfile import COMPILER, Packages
-from baked_publish.images.image import Image
 from baked_publish.images.layout import write_layout
 from baked_publish.images.lock import Lock
 from baked_publish.images.options import ImageOptions, PlatformOptions
@@ -65,11 +64,10 @@ def image(speech: Speech, report: Report, files: tuple[Path, ...], **values: Any
 def _build(speech: Speech, report: Report, files: tuple[Path, ...], output: str, values: dict[str, Any]) -> None:
     target, as_folder = Path(output), output.endswith("/") or Path(output).is_dir()
     _check_free(target, files, as_folder=as_folder)
-    name = _named(values["name"] or default_name(files))
+    name = _named(values["name"] or _plain(default_name(files)))
     with baking(files, collect(Ingredients, values), collect(BakeOptions, values), report) as bundle:
-        made = pipeline.build(recipe(values), bundle, report)
-        if not isinstance(made, Image):
-            raise TypeError(made)
+        report.step("build", "image")
+        made = build(bundle, recipe(values), report)
         if as_folder:
             write_layout(made, target, report, name.rpartition(":")[2])
         else:
@@ -84,6 +82,11 @@ def recipe(values: Mapping[str, Any]) -> ImageRecipe:
     """Return the recipe that flags ask for."""
     platforms = tuple(dict.fromkeys(Platform.parse(each) for each in collect(PlatformOptions, values).platform))
     return ImageRecipe(platforms=platforms, options=collect(ImageOptions, values))
+
+
+def _plain(name: str) -> str:
+    """Return a file's name as an image may be called: ``My Data`` becomes ``my-data``."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "data"
 
 
 def _named(name: str) -> str:
@@ -129,7 +132,7 @@ def _tell_cache(speech: Speech, word: str, holds: Contents) -> None:
 
 
 def _eject(speech: Speech, report: Report, files: tuple[Path, ...], folder: Path, values: dict[str, Any]) -> None:
-    name = _named(values["name"] or default_name(files))
+    name = _named(values["name"] or _plain(default_name(files)))
     _check_free(folder, files, as_folder=True)
     wished = recipe(values)
     if wished.options.base_image.startswith("oci:"):

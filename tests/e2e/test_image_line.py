@@ -47,6 +47,13 @@ def test_a_runtime_without_an_engine_runs_the_layout_locked_down(words: list[str
         assert "500 rows" in httpx.get(f"{url}/data/items").text
 
 
+@pytest.mark.parametrize(("file", "name"), [("My Data (2).db", "my-data-2"), ("Ü.db", "data"), ("a_b.c.db", "a-b-c")])
+def test_any_file_name_makes_a_name_that_engines_take(words: list[str], tmp_path: Path, file: str, name: str) -> None:
+    (tmp_path / "data.db").rename(tmp_path / file)
+    done = result(words[0], file, *words[2:], "-o", "out.tar")
+    assert done["name"] == f"{name}:latest"
+
+
 def test_an_image_without_its_data_is_small(words: list[str]) -> None:
     layers = result(*words, "-o", "data.tar")["platforms"]["linux/amd64"]["layers"]
     ours = sum(each["size"] for each in layers if not each["base"] and not each["about"].startswith("database "))
