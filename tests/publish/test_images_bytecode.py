@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from line import LIMIT
+from runtime import need
 
+from baked_publish.errors import StorageError
 from baked_publish.images import bytecode as module
 from baked_publish.images.bytecode import beside, bytecode
 from baked_publish.images.tarball import Entry
@@ -53,17 +55,28 @@ def test_what_does_not_compile_is_left_as_it_is(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("found", [None, "/bin/false", "/nowhere/python", "/usr/bin/env"])
-def test_without_a_python_of_that_minor_there_is_none(
+@pytest.mark.parametrize("found", [None, "/bin/false", "/nowhere/python", "/usr/bin/env", sys.executable])
+def test_without_a_python_of_that_minor_that_runs_there_is_none(
     tmp_path: Path, found: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "interpreter", lambda _python: found)
-    assert bytecode([source(tmp_path, "mod.py", "x = 1\n")], MINE, tmp_path / "made", Silent()) == []
-
-
-def test_another_minor_is_not_taken_for_the_one_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "interpreter", lambda _python: sys.executable)
+    monkeypatch.setattr("shutil.which", lambda _name: found)
+    module.interpreter.cache_clear()
+    assert module.interpreter("3.99") is None
     assert bytecode([source(tmp_path, "mod.py", "x = 1\n")], "3.99", tmp_path / "made", Silent()) == []
+
+
+def test_a_full_disk_is_told_and_no_part_of_the_bytecode_is_taken(tmp_path: Path) -> None:
+    """py_compile cuts a file off at the end of the disk without a word."""
+    need("mount")
+    room = tmp_path / "small"
+    room.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", room], check=True)
+    large = source(tmp_path, "large.py", "\n".join(f"name_{number} = 'value {number}'" for number in range(3000)))
+    try:
+        with pytest.raises(StorageError, match=r"bytecode cannot be made.*set TMPDIR"):
+            bytecode([large], MINE, room / "made", Silent())
+    finally:
+        subprocess.run(["umount", room], check=True)
 
 
 def test_its_name_is_that_of_pep_3147() -> None:
