@@ -10,15 +10,17 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 from baked_core import manifest
 from baked_core.connection import Connection, Rows, count_tables
 from baked_core.errors import NotFound, QueryTimeout, nearest
+from baked_core.policy import EVERYTHING, Policy
 from baked_core.settings import Settings
 from baked_core.trace import CURRENT
 from baked_core.values import Value
@@ -77,8 +79,19 @@ class Database:
         self._opening = opening
         self._pool = pool
         self._local = threading.local()
+        self.policy = EVERYTHING
+        """What a stranger's SQL may not read here; see ``narrowed``."""
         self._limit_ms = opening.settings.sql_time_limit_ms
         self._small = opening.immutable and opening.entry.largest_row <= SMALL
+
+    def narrowed(self, policy: Policy, entry: manifest.Database) -> Self:
+        """Return this database as a reader sees it who may not read what ``policy`` holds back.
+
+        ``entry`` names what is left. Cheap: connections and threads are shared.
+        """
+        other = copy(self)
+        other.policy, other.entry = policy, entry
+        return other
 
     def relation(self, name: str) -> manifest.Table | manifest.View:
         """Return the table or view called ``name``; raise NotFound."""
