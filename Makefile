@@ -4,7 +4,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test check bench bench-image lock clean
+.PHONY: demo test check clouds bench bench-image lock clean
 
 demo: .venv/.demo ## build a real database of real data and publish it on this machine
 	$(BIN)/python examples/airports/build.py demo/airports.db
@@ -19,6 +19,9 @@ check: .venv/.dev ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+
+clouds: .venv/.dev ## stand-ins of the platforms until Ctrl-C, and clouds.env to source; as root, with docker.io and docker-registry
+	@exec $(BIN)/python tests/clouds
 
 bench: .venv/.dev ## the figures of docs/performance.md; about ten minutes
 	$(BIN)/python benchmarks/bake.py
