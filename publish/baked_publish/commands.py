@@ -15,9 +15,9 @@ from baked_publish import errors, pipeline, plugins, results
 from baked_publish.bake import BakeOptions
 from baked_publish.builders.directory import Directory
 from baked_publish.console import voice
-from baked_publish.flags import collect
+from baked_publish.flags import collect, ways
 from baked_publish.ingredients import Ingredients, baking
-from baked_publish.options import option
+from baked_publish.options import missing, option
 from baked_publish.pipeline import Wish
 from baked_publish.publisher import Can, Publisher
 from baked_publish.report import Report
@@ -112,8 +112,20 @@ def connected(
     """Make the Publisher of ``target`` with its options and a network."""
     import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
 
+    options = completed(target, collect(target.options, values))
     with httpx.Client(timeout=httpx.Timeout(30.0, read=VERIFYING)) as http:
-        yield target(collect(target.options, values), name, http, report)
+        yield target(options, name, http, report)
+
+
+def completed(target: type[Publisher], options: Any) -> Any:
+    """Fill in what the surroundings tell, then ask for what is still missing, or raise UsageError with all of it."""
+    options = target.complete(options)
+    lacking = missing(options)
+    if lacking and not at_terminal():
+        told = "; ".join(f"{each.metadata['needed']}: {' or '.join(ways(target.target, each))}" for each in lacking)
+        raise errors.UsageError(f"publishing to {target.target} needs {len(lacking)} more: {told}")
+    answers = {each.name: click.prompt(each.metadata["needed"], err=True) for each in lacking}
+    return replace(options, **answers) if answers else options
 
 
 def answer_outcome(speech: Speech, name: str, outcome: pipeline.Outcome) -> None:

@@ -21,6 +21,8 @@ class Candidate:
     """Opens ``/-/verify`` of this deployment; read back with the publisher's credentials."""
     kept: bool = False
     """A preview that somebody asked for: never cleaned up as a left-over."""
+    percent: int = 0
+    """The share of the visitors that it gets, as a canary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,10 @@ class Deployment:
 class Change:
     """One line of a plan."""
 
-    kind: Literal["create", "add", "change", "remove", "warn", "overwrite"]
-    """``overwrite``: what somebody else put there would be lost, so that it is refused without --force."""
+    kind: Literal["create", "add", "change", "remove", "upload", "cost", "warn", "overwrite"]
+    """``overwrite``: what somebody else put there would be lost, so that it is refused without --force.
+
+    ``cost`` is an estimate."""
     what: str
     """``database airports``, ``table airports.airports``, ``setting max_returned_rows``, ``deployment``..."""
     before: str | None = None

@@ -49,15 +49,23 @@ def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
     return options(**{name: values[name] for name in names})
 
 
+def ways(target: str, each: Field[Any]) -> list[str]:
+    """Return how an option is given: its flag, and the environment names that are read for it."""
+    said = each.metadata["envvar"] or (f"BAKED_{target}_{each.name}".upper() if target else ())
+    return [
+        each.metadata["flag"] or "--" + each.name.replace("_", "-"),
+        *([said] if isinstance(said, str) else said),
+    ]
+
+
 def _flag(each: Field[Any], hint: Any, section: str, target: str) -> Flag:
-    spelling = each.metadata["flag"] or "--" + each.name.replace("_", "-")
-    envvar = each.metadata["envvar"] or (f"BAKED_{target}_{each.name}".upper() if target else None)
+    spelling, *envvar = ways(target, each)
     default = None if each.default is MISSING else each.default
     flag = Flag(
         [each.name, *spelling.split()],
         default=default,
         help=each.metadata["help"],
-        envvar=envvar,
+        envvar=envvar or None,
         show_envvar=bool(envvar),
         show_default=default not in (None, False, ()) and not isinstance(default, bool),
         **_kind(hint),

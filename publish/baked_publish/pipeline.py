@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import import_module
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from baked_core.manifest import Manifest, canonical
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
-from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, PublishError, TargetError
+from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, PublishError, TargetError, UsageError
 from baked_publish.options import deployed, option
 from baked_publish.plan import compare, losses
 from baked_publish.publisher import Can, Publisher
@@ -26,7 +26,8 @@ from baked_publish.verify import read_manifest, verify
 Baking = Callable[[], AbstractContextManager[Bundle]]
 """Opens the context in which the files are frozen."""
 Some = TypeVar("Some", Candidate, Deployment)
-Action = Literal["published", "previewed", "unchanged", "planned", "promoted", "rolled back"]
+Action = Literal["published", "previewed", "canary", "unchanged", "planned", "promoted", "rolled back"]
+ALL: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Wish:
     """How a publish is to go: the same words for every target."""
 
     preview: bool = option(False, "Bring it up at a URL of its own; visitors are not sent there.")
+    canary: int | None = option(
+        None, "Percent of the visitors to send there; `publish promote` sends all, `publish rollback` none."
+    )
     dry_run: bool = option(False, "Show the plan and touch nothing.")
     force: bool = option(False, "Publish though nothing changed, or though live data would be lost.")
     max_row_loss: int = option(50, "Percent of a live table's rows that may vanish without --force.")
@@ -55,6 +59,7 @@ def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) ->
 
     Raises a PublishError of the step that failed; what was live is then still live.
     """
+    require_possible(publisher, wish)
     report.step("preflight", publisher.target)
     require(publisher.preflight())
     with publisher.lock():
@@ -92,6 +97,8 @@ def rollback(publisher: Publisher, revision: str | None, wish: Wish, report: Rep
     require(publisher.preflight())
     with publisher.lock():
         live, history = publisher.live(), publisher.history()
+        if live and revision is None and (canaries := [each for each in publisher.candidates() if each.percent]):
+            return _without(publisher, canaries, live, report)
         wanted = revision or (live.previous if live else None)
         old = _pick([each for each in history if not each.live], wanted, f"no older deployment of {publisher.name!r}")
         sweep(publisher, old.release, report)
@@ -108,6 +115,19 @@ def unpublish(publisher: Publisher, report: Report) -> None:
             raise NotFoundError(f"nothing is published on {publisher.target} as {publisher.name!r}")
         report.step("unpublish", publisher.name)
         publisher.unpublish()
+
+
+def require_possible(publisher: Publisher, wish: Wish) -> None:
+    """Raise UsageError for a wish that the target cannot fulfil, or that contradicts itself."""
+    if wish.canary is None:
+        return
+    if Can.CANARY not in publisher.can:
+        raise UsageError(f"{publisher.target} sends all visitors or none: leave --canary out, or take --preview")
+    if wish.preview or not 0 < wish.canary < ALL:
+        raise UsageError(
+            f"--canary {wish.canary} says how many percent of the visitors go there, 1 to 99; without visitors it is "
+            "--preview, with all of them neither"
+        )
 
 
 def require(findings: Iterable[Finding]) -> None:
@@ -211,7 +231,19 @@ def _bring_up(
         verify(publisher, candidate, report)
         if wish.preview:
             return "previewed", publisher.keep(candidate)
+        if wish.canary:
+            if live is None:
+                raise NotFoundError(f"nothing is live as {publisher.name!r}: a canary needs what it is beside")
+            report.step("canary", f"{candidate.revision}, {wish.canary} %")
+            return "canary", publisher.promote(publisher.keep(candidate), wish.canary)
         return "published", _promote(publisher, candidate, wish, report)
+
+
+def _without(publisher: Publisher, canaries: Iterable[Candidate], live: Deployment, report: Report) -> Outcome:
+    for candidate in canaries:
+        report.step("recall", f"{live.revision}, without the canary {candidate.revision}")
+        publisher.discard(candidate)
+    return Outcome("rolled back", live)
 
 
 def _promote(publisher: Publisher, candidate: Candidate, wish: Wish, report: Report) -> Deployment:

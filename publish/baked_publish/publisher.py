@@ -51,6 +51,11 @@ class Publisher(Protocol):
 
     def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None: ...
 
+    @classmethod
+    def complete(cls, options: Any) -> Any:
+        """Return ``options`` with what the surroundings tell of those that nobody gave; asks nobody."""
+        ...
+
     def preflight(self) -> Sequence[Finding]:
         """Look, before the bake, whether credentials, names and rights are there."""
         ...
@@ -102,7 +107,10 @@ class Publisher(Protocol):
         ...
 
     def promote(self, candidate: Candidate, percent: int = 100) -> Deployment:
-        """Send the visitors to ``candidate``."""
+        """Send the visitors to ``candidate``; with CANARY, as few as ``percent`` of them.
+
+        It then stays a candidate that is kept, and discarding it sends its visitors back.
+        """
         ...
 
     def discard(self, candidate: Candidate) -> None:
@@ -139,6 +147,11 @@ class BasePublisher:
         self.name = name
         self.http = http
         self.report = report
+
+    @classmethod
+    def complete(cls, options: Any) -> Any:
+        """Take the options as they are."""
+        return options
 
     def preflight(self) -> Sequence[Finding]:
         """Find nothing amiss."""
