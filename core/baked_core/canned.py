@@ -34,6 +34,20 @@ class Canned:
         text = str(self.said.get("fragment") or "")
         return f"#{text}" if text else ""
 
+    def body(self, database: str) -> dict[str, Any]:
+        """Return what JSON says of it: the keys of Datasette 1.0 that mean something where nothing is written."""
+        return {
+            "database": database,
+            "name": self.name,
+            "sql": self.sql,
+            **{key: self.said.get(key) for key in ("title", "description", "description_html")},
+            "hide_sql": self.hide_sql,
+            "fragment": self.said.get("fragment"),
+            "parameters": list(self.params or ()),
+            "is_write": False,
+            "private": False,
+        }
+
 
 def all_of(metadata: Metadata, database: str) -> tuple[Canned, ...]:
     """Return the queries of a database, in the order of the metadata."""

@@ -56,6 +56,12 @@ QUERY: Final[Mapping[str, tuple[str, Body]]] = {
     "sql": ("One SELECT; :name in it is filled from the argument of that name", _TEXT),
     "_size": ("The most rows, or max", {"oneOf": [_NUMBER, {"const": "max"}]}),
 }
+SQL: Final[Mapping[str, tuple[str, Body]]] = {"sql": ("An SQL query", _TEXT)}
+JUMP: Final[Mapping[str, tuple[str, Body]]] = {"q": ("Words that the name holds, in this order", _TEXT)}
+AUTOCOMPLETE: Final[Mapping[str, tuple[str, Body]]] = {
+    "q": ("Part of a label, or a value of the key", _TEXT),
+    "_initial": ("Answer with the last rows where nothing is typed yet", _FLAG),
+}
 
 _VALUE: Final[Body] = {
     "description": "null, a number, text, {$base64, encoded} of a BLOB, or {value, label} of a foreign key",
@@ -101,11 +107,20 @@ def _paths(manifest: Manifest, *, allow_sql: bool) -> Body:
         "/{database}.json": _get("The tables and views of a database", "Database", [database]),
         "/{database}/{table}.json": _get("Rows of a table", "Table", [database, table, filters, *_arguments(TABLE)]),
         "/{database}/{table}/{key}.json": _get("One row", "Row", [database, table, key, *_arguments(ANY)]),
+        "/{database}/{table}/-/autocomplete.json": _get(
+            "The rows that a few typed letters may mean", "Rows", [database, table, *_arguments(AUTOCOMPLETE)]
+        ),
+        "/{database}/-/queries.json": _get("The canned queries of a database", "Queries", [database]),
+        "/-/jump.json": _get("Databases, tables, views and queries by name", "Places", _arguments(JUMP)),
+        "/-/queries.json": _get("The canned queries of every database", "Queries", []),
         "/{database}/-/schema.json": _get("The SQL that made a database", "Document", [database]),
         "/{database}/{table}/-/schema.json": _get("The SQL that made a table", "Document", [database, table]),
     }
     if allow_sql:
         paths["/{database}/-/query.json"] = _get("SQL of your own", "Query", [database, *_arguments(QUERY)])
+        paths["/{database}/-/query/parameters.json"] = _get(
+            "The names of the parameters in an SQL query", "Parameters", [database, *_arguments(SQL)]
+        )
     for name in ("schema", "versions", "settings", "databases", "actor", "config", "threads", "baked"):
         paths[f"/-/{name}.json"] = _get(f"The page /-/{name}", "Document", [])
     return paths
@@ -152,8 +167,16 @@ def _schemas() -> Body:
         "Index": _object({"ok": _OK, "databases": {"type": "array", "items": {"type": "object"}}}),
         "Database": _object({"ok": _OK, "database": _TEXT, "tables": {"type": "array"}, "views": {"type": "array"}}),
         "Document": _object({"ok": _OK}),
+        "Rows": _object({"ok": _OK, "rows": _objects()}),
+        "Places": _object({"ok": _OK, "matches": _objects(), "truncated": {"type": "boolean"}}),
+        "Queries": _object({"ok": _OK, "queries": _objects(), "next": following, "next_url": following}),
+        "Parameters": _object({"ok": _OK, "parameters": _MANY}),
         "Error": _object(error),
     }
+
+
+def _objects() -> Body:
+    return {"type": "array", "items": {"type": "object"}}
 
 
 def _object(required: Mapping[str, Body], more: Mapping[str, str] | None = None) -> Body:

@@ -22,6 +22,12 @@ _WRITES: Final = {
     "/{database}/{table}/{key}/-": ("update", "delete"),
 }
 """Where Datasette writes."""
+_CLOSED: Final = (
+    *(f"/-/{name}" for name in ("actions", "rules", "check", "permissions", "create-token", "auth-token", "tasks")),
+    "/{database}/-/foreign-key-targets",
+    "/{database}/{table}/-/foreign-key-suggestions",
+)
+"""What Datasette shows to those who administer it."""
 
 
 def routes(serving: Serving, verify: Handler | None) -> list[BaseRoute]:
@@ -42,6 +48,11 @@ def writes() -> list[BaseRoute]:
     return [Route(f"{path}/{name}", _refuse, methods=methods) for path, names in _WRITES.items() for name in names]
 
 
+def closed() -> list[BaseRoute]:
+    """Return the routes that refuse to show what only those see who administer a Datasette."""
+    return [Route(path + suffix, _close, methods=["GET"]) for path in _CLOSED for suffix in ("", ".json")]
+
+
 async def _health(_http: HttpRequest) -> Response:
     return Response(b"ok", media_type="text/plain", headers={"cache-control": "no-store"})
 
@@ -50,6 +61,10 @@ async def _refuse(http: HttpRequest) -> Response:
     if http.method == "POST":
         raise Forbidden("reading is all that can be done here: the data is published as it is")
     raise MethodNotAllowed(f"{http.method} means nothing here, and reading is all that can be done")
+
+
+async def _close(_http: HttpRequest) -> Response:
+    raise Forbidden("nothing is administered here: the data is published as it is")
 
 
 def _constant(serving: Serving, body: Any) -> Handler:

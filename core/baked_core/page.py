@@ -199,6 +199,20 @@ class DocumentPage(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiPage(DocumentPage):
+    """The OpenAPI document, which a person can read as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueriesPage(Page):
+    """The canned queries of one database, or of all."""
+
+    database: str | None
+    queries: tuple[tuple[str, Canned], ...]
+    """The database's name beside each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorPage(Page):
     """What went wrong, in a sentence that helps."""
 

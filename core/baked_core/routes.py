@@ -23,8 +23,11 @@ from baked_core.request import Request, Serving
 from baked_core.trace import CURRENT, Trace
 from baked_core.urls import Urls, is_canonical, tilde_decode, tilde_encode
 from baked_core.views import own as views_own
+from baked_core.views import queries as views_queries
+from baked_core.views.autocomplete import autocomplete
 from baked_core.views.database import database
 from baked_core.views.index import index
+from baked_core.views.jump import jump
 from baked_core.views.named import named
 from baked_core.views.query import query
 from baked_core.views.row import row
@@ -189,6 +192,9 @@ def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, An
         suffixes = ["" if each == "html" else f".{each}" for each in formats]
         return [page(path + suffix, view, formats, fixed=False) for suffix in suffixes]
 
+    def data(path: str, view: AnyView) -> list[Route]:
+        return [page(path + suffix, view, ("json",), fixed=False) for suffix in ("", ".json")]
+
     ours = {name: getattr(views_own, name) for name in _OWN}
     tables, rows = page("/{database}/{table}", named, DATA), page("/{database}/{table}/{key}", row, DATA)
     return [
@@ -198,8 +204,11 @@ def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, An
         Route("/favicon.ico", static.icon, methods=["GET"]),
         *(route for name, view in ours.items() for route in pages(f"/-/{name}", view)),
         *pages("/-/schema", views_own.schema, TEXTS),
+        *pages("/-/queries", views_queries.queries),
+        *data("/-/jump", jump),
         page("/-/", index),
         page("/-/.json", index),
+        *own.closed(),
         page("/-/{name}", views_own.unknown),
         *(Mount(f"/{name}", app) for name, app in mounts.items()),
         page("/", index),
@@ -208,12 +217,14 @@ def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, An
         Route("/{database}.db", download(serving), methods=["GET"]),
         page("/{database}", database),
         *pages("/{database}/-/query", query, DATA),
-        page("/{database}/-/query/parameters", views_own.parameters, ("json",), fixed=False),
-        page("/{database}/-/query/parameters.json", views_own.parameters, ("json",), fixed=False),
+        *data("/{database}/-/query/parameters", views_own.parameters),
+        *pages("/{database}/-/queries", views_queries.queries),
         *pages("/{database}/-/schema", views_own.database_schema, TEXTS),
         *own.writes(),
         tables,
         *pages("/{database}/{table}/-/schema", views_own.table_schema, TEXTS),
+        *data("/{database}/{table}/-/definition", views_queries.definition),
+        *data("/{database}/{table}/-/autocomplete", autocomplete),
         rows,
         Route("/{path:path}", _elsewhere, methods=["GET"]),
     ]

@@ -65,6 +65,18 @@ class Stay(urllib.request.HTTPRedirectHandler):
         """Go nowhere."""
 
 
+CONFIG: dict[str, Any] = {
+    "databases": {
+        "world": {
+            "queries": {
+                "bigger": {"sql": "select name from country where people > :n order by name", "title": "Bigger than"},
+                "countries": {"sql": "select code, name from country order by code", "hide_sql": True},
+            },
+            "tables": {"article_tag": {"facets": ["tag_id"]}, "tag": {"sortable_columns": ["tag"]}},
+        }
+    }
+}
+"""What both are told of the data."""
 OPENER = urllib.request.build_opener(Stay)
 
 
@@ -73,7 +85,8 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
     """Serve the same file with both, and give their addresses, the peer's first."""
     home = tmp_path_factory.mktemp("side_by_side")
     database = home / "databases" / "world.db"
-    baked_of(home, world=DATA)
+    baked_of(home, metadata=CONFIG, world=DATA)
+    (home / "config.json").write_text(json.dumps(CONFIG))
     peer = home / "peer"
     uv = [str(Path(sys.executable).with_name("uv")), "--quiet"]
     subprocess.run([*uv, "venv", peer], check=True, timeout=300)
@@ -81,6 +94,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
     with ExitStack() as stack:
         ports = [free_port(), free_port()]
         theirs = [str(peer / "bin" / "datasette"), "serve", "-i", str(database), "-p", str(ports[0]), "--cors"]
+        theirs += ["-c", str(home / "config.json")]
         ours = [sys.executable, "-m", "baked_core", str(home)]
         for words, port in ((theirs, ports[0]), (ours, ports[1])):
             env = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port)}

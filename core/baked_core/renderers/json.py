@@ -11,12 +11,14 @@ from baked_core.canned import Canned
 from baked_core.errors import BadRequest
 from baked_core.manifest import Database, Table, View
 from baked_core.page import (
+    ApiPage,
     DatabasePage,
     DataPage,
     DocumentPage,
     ErrorPage,
     IndexPage,
     Page,
+    QueriesPage,
     QueryPage,
     RowPage,
     TablePage,
@@ -239,6 +241,18 @@ def _document(page: DocumentPage, _request: Request) -> Any:
     return page.body
 
 
+def _queries(page: QueriesPage, request: Request) -> Body:
+    found = request.serving.baked.manifest.databases.get(page.database or "")
+    return {
+        "ok": True,
+        "database": page.database,
+        "database_color": found.sha256[:6] if found else None,
+        "queries": [query.body(name) for name, query in page.queries],
+        "next": None,
+        "next_url": None,
+    }
+
+
 def _error(page: ErrorPage, _request: Request) -> Body:
     return failure(page.message, page.status)
 
@@ -248,4 +262,6 @@ _BODIES: Final[Mapping[type[Page], Callable[[Any, Request], Any]]] = {
     DatabasePage: _database,
     ErrorPage: _error,
     DocumentPage: _document,
+    ApiPage: _document,
+    QueriesPage: _queries,
 }

@@ -5,7 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import md5
 from typing import Final
 
-from baked_core.page import DatabasePage, DocumentPage, ErrorPage, IndexPage, Page, QueryPage, RowPage, TablePage
+from baked_core.page import (
+    ApiPage,
+    DatabasePage,
+    DocumentPage,
+    ErrorPage,
+    IndexPage,
+    Page,
+    QueriesPage,
+    QueryPage,
+    RowPage,
+    TablePage,
+)
 from baked_core.urls import tilde_encode
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*").fullmatch
@@ -18,6 +29,8 @@ _KINDS: Final[Mapping[type[Page], str]] = {
     RowPage: "row",
     QueryPage: "query",
     DocumentPage: "document",
+    ApiPage: "api",
+    QueriesPage: "queries",
     ErrorPage: "error",
 }
 

@@ -10,7 +10,7 @@ import apsw
 
 from baked_core.errors import NotFound
 from baked_core.manifest import Database, Table, View
-from baked_core.page import DocumentPage, Link
+from baked_core.page import ApiPage, DocumentPage, Link
 from baked_core.request import Request
 from baked_core.views.database import crumbs
 
@@ -96,14 +96,14 @@ async def table_schema(request: Request) -> DocumentPage:
     return _document(request, f"Schema of {relation.name}", body, text, database.name, relation.name)
 
 
-async def openapi(request: Request) -> DocumentPage:
+async def openapi(request: Request) -> ApiPage:
     """Show the JSON API as an OpenAPI document."""
     from baked_core.openapi import document  # noqa: PLC0415 - few ask for it
 
     serving = request.serving
     server = request.urls.absolute(request.urls.root)
     body = document(serving.baked.manifest, server, allow_sql=serving.settings.default_allow_sql)
-    return _document(request, "OpenAPI", body)
+    return ApiPage(title="API", crumbs=(Link("home", request.urls.path("")),), body=body)
 
 
 async def parameters(request: Request) -> DocumentPage:
