@@ -81,6 +81,10 @@ class DataPage(Page):
     """What JSON answers beyond the default, as ``_extra`` asks."""
     statement: Clause = field(default_factory=lambda: Clause(""))
     """The SQL that read the rows."""
+    labels: tuple[str, ...] = ()
+    """The shown columns whose labels stand in ``label_rows``."""
+    label_rows: Sequence[Row] = ()
+    """Beside each of ``rows`` the labels of its foreign keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +141,6 @@ class TablePage(DataPage):
     sentence: str = ""
     """What is shown, in English: ``28,258 rows where country = “US”``."""
     allow_sql: bool = False
-    labels: tuple[str, ...] = ()
-    """The shown columns whose labels stand in ``label_rows``."""
-    label_rows: Sequence[Row] = ()
-    """Beside each of ``rows`` the labels of its foreign keys."""
     facets: tuple[FacetResult, ...] = ()
     facets_timed_out: tuple[str, ...] = ()
     """Columns whose facet took too long."""

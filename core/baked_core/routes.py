@@ -49,7 +49,7 @@ class Renderers:
     """The renderer of each format; templates are loaded when the first HTML is asked for."""
 
     def __init__(self, serving: Serving) -> None:
-        self._root = serving.baked.root
+        self._baked = serving.baked
         self._known: dict[str, Renderer] = {
             "json": json.render,
             "csv": csv.render,
@@ -61,7 +61,7 @@ class Renderers:
         if name not in self._known:
             from baked_core.renderers.html import Html  # noqa: PLC0415 - jinja2 is heavy: not before it is needed
 
-            self._known["html"] = Html(self._root).render
+            self._known["html"] = Html(self._baked.root, self._baked.manifest.metadata).render
         return self._known[name]
 
 

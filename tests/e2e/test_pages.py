@@ -95,7 +95,7 @@ def test_a_visitor_walks_from_the_index_to_a_row_and_asks_in_sql(
     look(page, folder / "database.png", scheme)
     page.get_by_role("main").get_by_role("link", name="airports", exact=True).first.click()
     look(page, folder / "table.png", scheme)
-    heights = page.evaluate("[...document.querySelectorAll('td.number')].map(cell => cell.offsetHeight)")
+    heights = page.evaluate("[...document.querySelectorAll('td.num')].map(cell => cell.offsetHeight)")
     assert max(heights) < 48, "a number is broken over two lines"
     page.get_by_role("button", name="About elevation").click()
     assert page.get_by_text("Highest point of the landing area").is_visible(), "a column's menu needs no script"

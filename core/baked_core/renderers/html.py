@@ -14,24 +14,29 @@ from baked_core import static
 from baked_core.assets import assets
 from baked_core.cells import Cells
 from baked_core.filters import OPERATORS
-from baked_core.page import ErrorPage, Page, QueryPage, TablePage
+from baked_core.grid import Grid, grid
+from baked_core.metadata import Metadata
+from baked_core.page import DataPage, ErrorPage, Page, QueryPage, RowPage, TablePage
 from baked_core.renderers.links import carried, heads, links
 from baked_core.renderers.naming import css_class, rows_templates, template_names
 from baked_core.request import Request
 from baked_core.static import templates
+from baked_core.strings import of_site
 
 
 class Html:
     """Renders pages with one set of templates."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, metadata: Metadata) -> None:
         self._site = None if root is None else root / "site" / "templates"
+        self._say = of_site(root, metadata)
 
     def render(self, page: Page, request: Request) -> Response:
         """Answer with ``page`` in the first template of ``template_names`` that is there."""
         template = self._environment.select_template(list(template_names(page)))
         plugins = request.serving.plugins
         extra: Mapping[str, Any] = {} if plugins is None else plugins.template_vars(page)
+        cells = Cells(page, request.urls, request.serving.settings.truncate_cells_html, self._say)
         body = template.render(
             page=page,
             urls=request.urls,
@@ -43,7 +48,9 @@ class Html:
             rows_templates=list(rows_templates(page)) if isinstance(page, TablePage) else (),
             css_class=css_class,
             settings=request.serving.settings,
-            cells=Cells(page, request.urls, request.serving.settings.truncate_cells_html),
+            say=self._say,
+            cells=cells,
+            grid=self._grid(page, cells),
             static=partial(static.url, request.urls),
             styles=list(assets(request.serving.baked.manifest.metadata, "extra_css_urls", request.urls.root)),
             scripts=list(assets(request.serving.baked.manifest.metadata, "extra_js_urls", request.urls.root)),
@@ -52,6 +59,11 @@ class Html:
         )
         status = page.status if isinstance(page, ErrorPage | QueryPage) else 200
         return HTMLResponse(body, status)
+
+    def _grid(self, page: Page, cells: Cells) -> Grid | None:
+        if not isinstance(page, DataPage) or isinstance(page, RowPage):
+            return None
+        return grid(page, cells, css_class, lambda key: self._say("table.row", key=key))
 
     @cached_property
     def _environment(self) -> Environment:

@@ -1,0 +1,146 @@
+"""The grid: the rows of a page as the body of an HTML table, written column by column.
+
+The values of a column are of one kind nearly always: what its cells look like is decided once for all of them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from markupsafe import Markup
+
+from baked_core.cells import Cells
+from baked_core.page import DataPage, TablePage
+from baked_core.values import Value
+
+DECIMALS: Final = 6
+"""Digits after the point up to which numbers stand under each other by their point."""
+
+_NULL: Final = type(None)
+_NUMBERS: Final = frozenset((int, float))
+_TEXT: Final = frozenset((str,))
+_PLAIN: Final = frozenset((int, float, str))
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table's body, and what its head must know of it."""
+
+    body: Markup
+    """The ``<tr>`` elements."""
+    numbers: frozenset[str]
+    """The columns that hold numbers, which stand to the right."""
+    arrow: bool
+    """Whether each row begins with a cell that leads to its page; else its key leads there, if anything does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    values: Sequence[Value]
+    kinds: frozenset[type]
+    """The types of its values, NULL left out."""
+    words: Sequence[Value] = ()
+    """The labels beside its values, where it is a reference that has them."""
+
+    @property
+    def number(self) -> bool:
+        return bool(self.kinds) and self.kinds <= _NUMBERS and not self.words
+
+
+def grid(page: DataPage, cells: Cells, css: Callable[[str], str], of_row: Callable[[str], str]) -> Grid:
+    """Write the rows of ``page``; ``of_row`` names the link to a row's page by the row's key."""
+    columns = _columns(page)
+    urls = _row_urls(page, cells)
+    linked = _linked(page, columns, cells) if urls else None
+    arrow = bool(urls) and linked is None
+    written: list[Iterable[str]] = [_arrows(page, urls, of_row)] if arrow else []
+    for column in columns:
+        inner = _linking(column, urls, cells) if column is linked else _inner(column, urls, cells)
+        written.append(_tds(column, inner, css(column.name), cells))
+    body = "</tr>\n<tr>".join(map("".join, zip(*written, strict=True)))
+    numbers = frozenset(column.name for column in columns if column.number)
+    return Grid(Markup(f"<tr>{body}</tr>") if body else Markup(), numbers, arrow)  # noqa: S704 - all was escaped
+
+
+def _columns(page: DataPage) -> list[_Column]:
+    labels = dict(zip(page.labels, zip(*page.label_rows, strict=True), strict=False)) if page.label_rows else {}
+    values = zip(*page.rows, strict=True)
+    return [
+        _Column(name, each, frozenset(map(type, each)) - {_NULL}, labels.get(name, ()))
+        for name, each in zip(page.columns, values, strict=False)
+    ]
+
+
+def _row_urls(page: DataPage, cells: Cells) -> Sequence[str]:
+    if not isinstance(page, TablePage) or not page.key:
+        return ()
+    return [cells.row_url(page.key, page.columns, row) for row in page.rows]
+
+
+def _linked(page: DataPage, columns: Sequence[_Column], cells: Cells) -> _Column | None:
+    """Return the column whose cells lead to their rows: a key of one column that says something and leads nowhere."""
+    key = page.key if isinstance(page, TablePage) else ()
+    found = next((column for column in columns if (column.name,) == key), None)
+    if found is None or cells.refers(found.name) or not found.kinds <= _PLAIN or "" in found.values:
+        return None
+    return found
+
+
+def _linking(column: _Column, urls: Sequence[str], cells: Cells) -> list[str]:
+    return [
+        f'<a href="{escape(url)}">{cells.short(str(value))}</a>' if url else ""
+        for value, url in zip(column.values, urls, strict=True)
+    ]
+
+
+def _arrows(page: DataPage, urls: Sequence[str], of_row: Callable[[str], str]) -> list[str]:
+    """Write the cells before all others, each with a link that is called by the row's key."""
+    places = [page.columns.index(name) for name in page.key] if isinstance(page, TablePage) else []
+    keys = [", ".join([str(row[at]) for at in places]) for row in page.rows]
+    return [
+        f'<td class="link"><a href="{escape(url)}" aria-label="{escape(of_row(key))}">→</a></td>'
+        if url
+        else '<td class="link"></td>'
+        for key, url in zip(keys, urls, strict=True)
+    ]
+
+
+def _inner(column: _Column, urls: Sequence[str], cells: Cells) -> list[str]:
+    """Write what stands inside the cells; what stands for NULL does not matter."""
+    name, values, kinds = column.name, column.values, column.kinds
+    if column.words:
+        return [cells.label(name, value, word) for value, word in zip(values, column.words, strict=True)]
+    if bytes in kinds and urls:
+        show = cells.value(name)
+        return [
+            cells.blob(name, value, url) if isinstance(value, bytes) else show(value)
+            for value, url in zip(values, urls, strict=True)
+        ]
+    show = cells.value(name)
+    if not cells.refers(name):
+        show = cells.number(name) if column.number else cells.text(name) if kinds == _TEXT else show
+    return ["" if value is None else show(value) for value in values]
+
+
+def _tds(column: _Column, inner: Sequence[str], css: str, cells: Cells) -> list[str]:
+    begin = f'<td class="col-{css}{" num" if column.number else ""}'
+    empty = f'{begin} null">{cells.null}</td>'
+    pads = _pads(inner, cells.point) if float in column.kinds and column.number else None
+    if pads is None:
+        filled = zip(column.values, inner, strict=True)
+        return [empty if value is None else f'{begin}">{text}</td>' for value, text in filled]
+    return [
+        empty if value is None else f'{begin}{pad}">{text}</td>'
+        for value, text, pad in zip(column.values, inner, pads, strict=True)
+    ]
+
+
+def _pads(texts: Sequence[str], point: str) -> list[str] | None:
+    """Return the class that moves each number to where its point stands under the others'; None if all do anyway."""
+    digits = [len(text) - at - 1 if (at := text.rfind(point)) >= 0 else -1 for text in texts]
+    most = max(digits)
+    if most > DECIMALS or len(set(digits)) == 1:
+        return None
+    return [f" w{most}" if each < 0 else f" p{most - each}" if each < most else "" for each in digits]
