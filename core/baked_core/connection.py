@@ -174,7 +174,11 @@ class Connection:
             ) from exc
         except apsw.AuthError as exc:
             raise QueryError("only reading is possible here: one SELECT, WITH or EXPLAIN statement") from exc
-        except (apsw.Error, UnicodeError, TypeError) as exc:
+        except KeyError as exc:
+            raise QueryError(
+                "a parameter has no name, or no value: write each as :name, and give name=... in the URL"
+            ) from exc
+        except (apsw.Error, ValueError, TypeError) as exc:
             if not self._guarded and _TOO_MUCH(str(exc)):
                 raise QueryError("SQLite cannot take so many or so long filters at once: use fewer") from exc
             raise QueryError(f"SQLite refused the query: {exc}") from exc

@@ -115,10 +115,9 @@ def _listed(value: str) -> list[str]:
     if not value.startswith("["):
         return [part.strip() for part in value.split(",")]
     try:
-        parsed = orjson.loads(value)
-    except orjson.JSONDecodeError as exc:
+        return [part if isinstance(part, str) else orjson.dumps(part).decode() for part in orjson.loads(value)]
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as exc:  # what is read may be nested deeper than written
         raise BadRequest(f"{value!r} is neither values between commas nor a JSON array") from exc
-    return [part if isinstance(part, str) else orjson.dumps(part).decode() for part in parsed]
 
 
 def _in(column: Column, value: str) -> Clause:

@@ -42,7 +42,20 @@ words = st.one_of(
         ["[]", "{}", "[null]", '["a", 1, {}]', '{"table": "t", "column": "id", "value": 1}', "%", "1) or (1"]
     ),
     st.sampled_from(
-        ["select :x as x", "select ?", "select @a", "select 1; select 2", "apple", "AND", "NEAR(", '"', "*"]
+        [
+            "select :x as x",
+            "select ?",
+            "select @a",
+            "select ?1, :a, ?",
+            "select 1\0",
+            "[" * 300 + "]" * 300,
+            "select 1; select 2",
+            "apple",
+            "AND",
+            "NEAR(",
+            '"',
+            "*",
+        ]
     ),
     st.sampled_from(["objects", "array", "object", "count,facet_results", "suggested_facets", "raw", "docs", "string"]),
     st.text(max_size=6),
