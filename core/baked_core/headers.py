@@ -36,7 +36,7 @@ def finish(response: Response, request: Request, etag: str, *, keep: bool = True
         raw.append((b"cache-control", b"private, no-store"))
     elif response.status_code < 400:  # noqa: PLR2004 - errors are not kept
         seconds = settings.default_cache_ttl if ttl is None else ttl
-        raw.append((b"cache-control", b"max-age=%d" % seconds if seconds else b"no-cache"))
+        raw.append((b"cache-control", _kept(seconds, settings.shared_cache_ttl if ttl is None else 0).encode()))
     else:
         raw.append((b"cache-control", b"no-store"))
     if etag:
@@ -46,9 +46,14 @@ def finish(response: Response, request: Request, etag: str, *, keep: bool = True
 
 def of_file(serving: Serving) -> dict[str, str]:
     """Return the headers of a database's file."""
-    seconds = serving.settings.default_cache_ttl
-    caching = {"cache-control": f"max-age={seconds}" if seconds else "no-cache"}
+    caching = {"cache-control": _kept(serving.settings.default_cache_ttl, serving.settings.shared_cache_ttl)}
     return {**SAFE, **(CORS if serving.settings.cors else {}), **caching}
+
+
+def _kept(seconds: int, shared: int) -> str:
+    """Say for how long a browser may keep an answer, and for how long what stands before many of them."""
+    own = f"max-age={seconds}" if seconds else "no-cache"
+    return f"{own}, s-maxage={shared}" if seconds and shared > seconds else own
 
 
 def of_constant(serving: Serving) -> Mapping[str, str]:

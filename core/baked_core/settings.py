@@ -7,8 +7,8 @@ from typing import Any, Final, Self
 from baked_core.errors import ManifestError
 
 
-def _setting(help: str, *, default: bool | int | str) -> Any:  # noqa: A002 - click's word for it
-    return field(default=default, metadata={"help": help})
+def _setting(help: str, *, default: bool | int | str, choices: tuple[str, ...] = ()) -> Any:  # noqa: A002 - click's word
+    return field(default=default, metadata={"help": help, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,22 @@ class Settings:
     allow_download: bool = _setting("Whether the database files may be downloaded", default=True)
     trace_debug: bool = _setting("Whether `_trace=1` shows the SQL of an answer", default=False)
     default_cache_ttl: int = _setting("Seconds that browsers and proxies may keep an answer", default=5)
+    shared_cache_ttl: int = _setting(
+        "Seconds that a CDN may keep an answer, if longer: only where each publish purges it", default=0
+    )
     cache_size_kb: int = _setting("Kilobytes of page cache for each connection; 0 for SQLite's default", default=0)
     truncate_cells_html: int = _setting("Characters shown of a long value in a page; 0 for all", default=2048)
     force_https_urls: bool = _setting("Whether absolute URLs always begin with https://", default=False)
     base_url: str = _setting("The path under which the site is served", default="/")
     crossdb: bool = _setting("Whether SQL at /_memory may join across the first ten databases", default=False)
+    public_url: str = _setting(
+        "Scheme and host that canonical addresses and the sitemap begin with; those of the request if empty", default=""
+    )
+    crawlers: str = _setting(
+        "What crawlers are let in to: pages (no filters, no bulk data), all or none",
+        default="pages",
+        choices=("pages", "all", "none"),
+    )
     cors: bool = _setting("Whether scripts of other sites may read JSON and CSV", default=True)
 
     @classmethod
@@ -42,7 +53,7 @@ class Settings:
         """Merge ``values`` over the defaults; raise ManifestError for a name or a type that is not known."""
         for name, value in values.items():
             setting = SETTINGS.get(name)
-            if setting is None or type(value) is not setting.type:
+            if setting is None or type(value) is not setting.type or not setting.takes(value):
                 raise ManifestError(f"setting {name!r} cannot be {value!r}: bake again with this version of baked-data")
         return cls(**values)
 
@@ -55,10 +66,16 @@ class Setting:
     default: bool | int | str
     type: type[bool | int | str]
     help: str
+    choices: tuple[str, ...] = ()
+    """The words that it may be; empty for any."""
+
+    def takes(self, value: object) -> bool:
+        """Tell whether it may be ``value``, which is of its type."""
+        return not self.choices or value in self.choices
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
-    f.name: Setting(f.name, default, type(default), f.metadata["help"])
+    f.name: Setting(f.name, default, type(default), f.metadata["help"], f.metadata["choices"])
     for f in fields(Settings)
     if isinstance(default := f.default, bool | int | str)
 }

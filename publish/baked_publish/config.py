@@ -299,9 +299,12 @@ def _setting(name: str, value: Any) -> Any:
     if setting is None:
         raise ConfigError(f"there is no setting {name!r}{nearest(name, SETTINGS)}: docs/settings.md lists them")
     try:
-        return READ[setting.type](value)
+        read = READ[setting.type](value)
     except (ValueError, KeyError):
-        raise ConfigError(f"setting {name!r} is {value!r}, it must be {_wanted(setting)}") from None
+        read = None
+    if read is None or not setting.takes(read):
+        raise ConfigError(f"setting {name!r} is {value!r}, it must be {_wanted(setting)}")
+    return read
 
 
 def _switch_of(value: Any) -> bool:
@@ -319,4 +322,6 @@ READ: Final[Mapping[type, Callable[[Any], Any]]] = {bool: _switch_of, int: _numb
 
 
 def _wanted(setting: Setting) -> str:
+    if setting.choices:
+        return f"one of {', '.join(setting.choices)}"
     return {bool: "on or off", int: "a whole number, 0 or more", str: "a text"}[setting.type]

@@ -17,6 +17,7 @@ from baked_core.filters import OPERATORS
 from baked_core.grid import Grid, grid
 from baked_core.metadata import Metadata
 from baked_core.page import DataPage, ErrorPage, Page, QueryPage, RowPage, TablePage
+from baked_core.renderers.linked_data import canonical, linked_data
 from baked_core.renderers.links import carried, heads, links
 from baked_core.renderers.naming import css_class, rows_templates, template_names
 from baked_core.request import Request
@@ -54,6 +55,8 @@ class Html:
             static=partial(static.url, request.urls),
             styles=list(assets(request.serving.baked.manifest.metadata, "extra_css_urls", request.urls.root)),
             scripts=list(assets(request.serving.baked.manifest.metadata, "extra_js_urls", request.urls.root)),
+            canonical=canonical(page, request),
+            linked_data=linked_data(page, request),
             site=request.serving.baked.manifest.metadata,
             **extra,
         )
