@@ -1,7 +1,7 @@
 """Config: metadata and settings, validated and merged before anything is baked.
 
-The files are Datasette's: ``metadata.yml`` of 0.65 and ``datasette.yaml`` of 1.0, in YAML or JSON. A key that is not
-known is an error that names the nearest known one: a typo never passes silently.
+The files are Datasette's: ``metadata.yml`` of 0.65 and ``datasette.yaml`` of 1.0, in YAML or JSON. A key that is nearly
+a known one is an error that names it: a typo never passes silently. Any other is the publisher's own, and is told of.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,9 +47,13 @@ class Config:
     """Datasette's shape: title, license, ..., ``databases: {NAME: {tables: {NAME: {...}}, queries: {...}}}``."""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Only what differs from the defaults in ``baked_core.settings``."""
+    own: tuple[str, ...] = ()
+    """Keys of the publisher's own among the metadata, with their places: kept for templates, they mean nothing here."""
 
     def check(self, databases: Mapping[str, Database]) -> Iterator[str]:
-        """Yield a warning for each database, table and column that the metadata names and nobody has."""
+        """Yield a warning for each key, database, table and column that the metadata names and nobody has."""
+        for key in self.own:
+            yield f"metadata key {key!r} means nothing here; it is kept, for templates of your own"
         for name, about in self.metadata.get("databases", {}).items():
             if name not in databases:
                 yield f"metadata names a database {name!r} that is not published{nearest(name, databases)}"
@@ -93,14 +97,16 @@ def load(files: Sequence[Path], settings: Sequence[tuple[str, str]] = ()) -> Con
     Raises ConfigError, naming file, path and value, for what is not known or not of the right kind.
     """
     merged: JSON = {}
+    own: list[str] = []
     for file in reversed(files):
         value = _read(file)
-        _check(value, ROOT, file, ())
+        own += _check(value, ROOT, file, ())
         merged = _merge(merged, value)
     from_files = merged.pop("settings", {})
     given = {name: _setting(name, text) for name, text in settings}
     values = {**{name: _setting(name, value) for name, value in from_files.items()}, **given}
-    return Config(merged, {name: value for name, value in values.items() if value != SETTINGS[name].default})
+    differing = {name: value for name, value in values.items() if value != SETTINGS[name].default}
+    return Config(merged, differing, tuple(dict.fromkeys(own)))
 
 
 def _merge(weak: JSON, strong: JSON) -> JSON:
@@ -252,7 +258,7 @@ TABLE: Final = Level(
         "column_types": TYPES,
     },
 )
-DATABASE: Final = Level("database", COMMON, {"tables": TABLE, "queries": QUERY})
+DATABASE: Final = Level("database", {**COMMON, "allow_download": SWITCH}, {"tables": TABLE, "queries": QUERY})
 ROOT: Final = Level(
     "file",
     {**COMMON, "extra_css_urls": ASSETS, "extra_js_urls": ASSETS, "settings": OPEN},
@@ -260,7 +266,8 @@ ROOT: Final = Level(
 )
 
 
-def _check(value: JSON, level: Level, file: Path, path: tuple[str, ...]) -> None:
+def _check(value: JSON, level: Level, file: Path, path: tuple[str, ...]) -> Iterator[str]:
+    """Yield the place of each key that is the publisher's own; raise ConfigError for what is not right."""
     for key, each in value.items():
         where = ".".join((*path, key))
         if key in LATER:
@@ -271,15 +278,16 @@ def _check(value: JSON, level: Level, file: Path, path: tuple[str, ...]) -> None
         if level is QUERY and key in REFUSED:
             raise ConfigError(f"{str(file)!r}: {where!r} is refused: {REFUSED[key]}")
         if key in level.below:
-            _check_below(each, level.below[key], file, (*path, key))
+            yield from _check_below(each, level.below[key], file, (*path, key))
         elif key not in level.keys:
-            known = [*level.keys, *level.below]
-            raise ConfigError(f"{str(file)!r}: {where!r} is not a key of a {level.what}{nearest(key, known)}")
+            if suggestion := nearest(key, [*level.keys, *level.below]):
+                raise ConfigError(f"{str(file)!r}: {where!r} is not a key of a {level.what}{suggestion}")
+            yield where
         elif not level.keys[key][0](each):
             raise ConfigError(f"{str(file)!r}: {where!r} is {each!r}, it must be {level.keys[key][1]}")
 
 
-def _check_below(value: Any, level: Level, file: Path, path: tuple[str, ...]) -> None:
+def _check_below(value: Any, level: Level, file: Path, path: tuple[str, ...]) -> Iterator[str]:
     if not is_object(value):
         raise ConfigError(f"{str(file)!r}: {'.'.join(path)!r} must hold one {level.what} by name, not {value!r}")
     for name, each in value.items():
@@ -287,7 +295,7 @@ def _check_below(value: Any, level: Level, file: Path, path: tuple[str, ...]) ->
             continue
         if not is_object(each):
             raise ConfigError(f"{str(file)!r}: {'.'.join((*path, name))!r} must hold keys and values, not {each!r}")
-        _check(each, level, file, (*path, name))
+        yield from _check(each, level, file, (*path, name))
         if level is QUERY and "sql" not in each:
             raise ConfigError(f"{str(file)!r}: {'.'.join((*path, name))!r} has no sql: write the query there")
 
