@@ -77,10 +77,22 @@ def extra_names() -> Iterator[tuple[str, str, str]]:
         yield f"`{name}`", ", ".join(kind for kind, known in kinds.items() if name in known), text
 
 
+def differences() -> Iterator[tuple[str, str, str]]:
+    """Yield each reason why an answer of ours differs from Datasette's, how often it does, and where."""
+    lines = (CHECKOUT / "tests" / "e2e" / "side_by_side.txt").read_text("utf-8").splitlines()
+    found: dict[str, list[str]] = {}
+    for path, _, why in (line.partition("  # ") for line in lines if line.startswith("/")):
+        if why:
+            found.setdefault(why, []).append(path)
+    for why, paths in found.items():
+        yield why, str(len(paths)), f"`{min(paths, key=len)}`"
+
+
 SERVING: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[Iterable[str]]]]] = {
     "settings": (("setting", "default", "meaning"), settings),
     "operators": (("operator", "keeps rows where the column"), operators),
     "extras": (("name", "of", "what it is"), extra_names),
+    "differences": (("here, and there", "addresses", "for example"), differences),
 }
 
 

@@ -15,8 +15,8 @@ DATA = """
 create table inspections(id integer primary key, name text, town text, grade integer, held text, topics text,
   distance real, website text, details text, place text, lat real, lng real);
 with recursive n(i) as (select 1 union all select i + 1 from n where i < 60) insert into inspections
-select i, 'School ' || i, 'Town ' || (i % 7), i % 5 + 1, date('2020-01-01', i || ' days'), '["noise", "light"]', i / 2.0,
-  'https://example.org/' || i, '{"a": 1}', '1,2', 1.0, 2.0 from n;
+select i, 'School ' || i, 'Town ' || (i % 7), i % 5 + 1, date('2020-01-01', i || ' days'), '["noise", "light"]',
+  i / 2.0, 'https://example.org/' || i, '{"a": 1}', '1,2', 1.0, 2.0 from n;
 create virtual table inspections_fts using fts5(name, content='inspections', content_rowid='id');
 insert into inspections_fts(inspections_fts) values('rebuild');
 create table drafts(id integer primary key, text text);
