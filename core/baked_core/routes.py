@@ -242,7 +242,7 @@ def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, An
 def _moved(target: Sequence[str]) -> own.Handler:
     async def page(http: HttpRequest) -> Response:
         root = str(http.scope.get("root_path", "")).rstrip("/")
-        return RedirectResponse(Urls(root).own(*target), 301)
+        return RedirectResponse(Urls(root).own(*target), 301, headers.SAFE)
 
     return page
 
@@ -254,4 +254,4 @@ async def _elsewhere(http: HttpRequest) -> Response:
     if not path.endswith("/") or not parts or not all(map(is_canonical, parts)):
         raise NotFound(f"there is no page {http.scope['path']!r}: begin at the index")
     root = str(http.scope.get("root_path", "")).rstrip("/")
-    return RedirectResponse(_with_query(Urls(root).own(*parts), http), 302)
+    return RedirectResponse(_with_query(Urls(root).own(*parts), http), 302, headers.SAFE)

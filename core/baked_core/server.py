@@ -41,9 +41,10 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             http="baked_core.visit:Visit" if find_spec("httptools") else "h11",
+            ws="none",
             lifespan="on",
             log_config=LOG,
-            log_level="warning",
+            log_level="error",  # not what strangers send: anybody could fill the log
             access_log=False,
             backlog=BACKLOG,
             root_path=root_path,
