@@ -1,9 +1,10 @@
 """Args: the arguments of a URL, read strictly."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from baked_core.errors import BadRequest, nearest
 from baked_core.values import BrokenText
@@ -23,8 +24,7 @@ _FLAGS: Final = frozenset(
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Args:
+class Args(Struct, frozen=True):
     """The arguments of a URL, in order, repeated ones too."""
 
     pairs: Pairs = ()

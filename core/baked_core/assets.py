@@ -1,14 +1,14 @@
 """Assets: styles and scripts that the publisher adds to every page, by ``extra_css_urls`` and ``extra_js_urls``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from baked_core.metadata import Metadata
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Struct, frozen=True):
     """One file for the browser."""
 
     url: str

@@ -1,16 +1,17 @@
 """The Bundle as the serving app sees it: a Manifest and the files that it names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
 from baked_core.errors import ManifestError
-from baked_core.manifest import FILE_NAME, Manifest
+from baked_core.manifest import FILE_NAME, Manifest, digest_of
 
 
-@dataclass(frozen=True, slots=True)
-class Baked:
+class Baked(Struct, frozen=True):
     """A Manifest and where its database files lie on this machine."""
 
     manifest: Manifest
@@ -20,20 +21,22 @@ class Baked:
     """The folder that holds ``site/``; None where there is no site."""
     immutable: bool = True
     """False for a preview of files that somebody may still write to."""
-    digest: str = field(init=False)
+    digest: str = ""
     """The Bundle digest, computed once."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", self.manifest.digest)
+        if not self.digest:
+            force_setattr(self, "digest", self.manifest.digest)
 
     @classmethod
     def open(cls, root: Path) -> Self:
         """Open the Bundle in the folder ``root``; raise ManifestError if it or one of its databases is not there."""
-        manifest = Manifest.from_json(_read(root / FILE_NAME))
+        data = _read(root / FILE_NAME)
+        manifest = Manifest.from_json(data)
         paths = {name: root / database.file for name, database in manifest.databases.items()}
         for name, path in paths.items():
             _check(name, path, manifest.databases[name].size)
-        return cls(manifest, paths, root)
+        return cls(manifest, paths, root, digest=digest_of(data))
 
 
 def _read(path: Path) -> bytes:

@@ -1,14 +1,14 @@
 """Canned queries: SQL that the publisher wrote and named, run with the values of a visitor."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from baked_core.metadata import Metadata, of_database
 
 
-@dataclass(frozen=True, slots=True)
-class Canned:
+class Canned(Struct, frozen=True):
     """One query of the metadata."""
 
     name: str

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from math import isfinite
 from typing import Final
@@ -10,6 +9,7 @@ from urllib.parse import urlencode
 
 import orjson
 from markupsafe import Markup
+from msgspec import Struct
 
 from baked_core.manifest import Database, ForeignKey, Table
 from baked_core.metadata import types
@@ -31,8 +31,7 @@ Show = Callable[[Value], str]
 """Writes a value that is not NULL as the HTML inside its element."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One value of a row's page."""
 
     column: str

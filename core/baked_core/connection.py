@@ -4,13 +4,13 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote as percent_encode
 
 import apsw
+from msgspec import Struct
 
 from baked_core import manifest
 from baked_core.authorizer import Authorizer
@@ -33,8 +33,7 @@ Sqlite = Any
 Params = Sequence[Value] | Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """What a query gave back."""
 
     columns: tuple[str, ...]

@@ -11,11 +11,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Final, Self, TypeVar
+
+from msgspec import Struct
 
 from baked_core import manifest
 from baked_core.connection import Connection, Rows, count_tables
@@ -44,8 +45,7 @@ class Whose(Enum):
     STRANGER = "stranger"
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """How a database is opened; only a Manifest entry leads here."""
 
     entry: manifest.Database

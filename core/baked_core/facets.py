@@ -1,9 +1,11 @@
 """Facets: which values a column has among the rows of a table page, and how often. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import isinf
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from baked_core.args import Args
 from baked_core.errors import BadRequest, nearest
@@ -27,8 +29,7 @@ _ARRAY: Final = "case when json_valid({c}) and json_type({c}) = 'array' then {c}
 _OPERATORS: Final = {COLUMN: "exact", "array": "arraycontains", "date": "date"}
 
 
-@dataclass(frozen=True, slots=True)
-class Facet:
+class Facet(Struct, frozen=True):
     """A column looked at in one way."""
 
     kind: str

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import orjson
+from msgspec import Struct
 
 from baked_core.errors import BadRequest, nearest
 from baked_core.manifest import Column
@@ -16,8 +16,7 @@ _INTEGER: Final = re.compile(r"[+-]?\d{1,19}").fullmatch
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """One operator: its name in URLs, its words in a sentence and its SQL."""
 
     name: str
@@ -27,8 +26,7 @@ class Operator:
     takes_value: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """One condition of a table page."""
 
     column: Column

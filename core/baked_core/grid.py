@@ -4,11 +4,11 @@ The values of a column are of one kind nearly always: what its cells look like i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Final
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from baked_core.cells import Cells
 from baked_core.page import DataPage, TablePage
@@ -23,8 +23,7 @@ _TEXT: Final = frozenset((str,))
 _PLAIN: Final = frozenset((int, float, str))
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """A table's body, and what its head must know of it."""
 
     body: Markup
@@ -35,8 +34,7 @@ class Grid:
     """Whether each row begins with a cell that leads to its page; else its key leads there, if anything does."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(Struct, frozen=True):
     name: str
     values: Sequence[Value]
     kinds: frozenset[type]

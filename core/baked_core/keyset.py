@@ -8,11 +8,11 @@ view above all, is paged by offset: over a frozen database the same statement gi
 
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from baked_core.errors import BadRequest
 from baked_core.manifest import Table, View
@@ -26,22 +26,19 @@ LONG: Final = 1500
 """Characters of a token beyond which a row is found again by its rowid instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+class After(Struct, frozen=True):
     """The next page begins after the row with these values of the order's columns."""
 
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AfterRowid:
+class AfterRowid(Struct, frozen=True):
     """The next page begins after this row; its values are too long for a URL and are looked up."""
 
     rowid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(Struct, frozen=True):
     """The next page begins after so many rows."""
 
     rows: int

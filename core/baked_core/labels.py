@@ -1,8 +1,9 @@
 """Labels: the words that stand for a foreign key's value, read from the row that it names."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from baked_core.args import Args
 from baked_core.errors import BadRequest, nearest
@@ -16,8 +17,7 @@ FEW: Final = 500
 _NAMES: Final = ("name", "title", "label")
 
 
-@dataclass(frozen=True, slots=True)
-class Expandable:
+class Expandable(Struct, frozen=True):
     """A column whose values can be shown with labels."""
 
     key: ForeignKey

@@ -5,18 +5,16 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Self
 
 import orjson
+from msgspec import DecodeError, Struct, field, json, to_builtins
 
 from baked_core.errors import ManifestError
 
 FORMAT: Final = 1
 FILE_NAME: Final = "manifest.json"
-
-JSON = dict[str, Any]
 
 
 def canonical(value: object) -> bytes:
@@ -24,8 +22,7 @@ def canonical(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True, forbid_unknown_fields=True):
     """A column of a table or view, as ``pragma_table_xinfo`` tells it."""
 
     name: str
@@ -37,8 +34,7 @@ class Column:
     generated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True, forbid_unknown_fields=True):
     """An index of a table; an expression in it appears as an empty name."""
 
     name: str
@@ -49,8 +45,7 @@ class Index:
     """``c`` by CREATE INDEX, ``u`` by UNIQUE, ``pk`` by PRIMARY KEY."""
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignKey:
+class ForeignKey(Struct, frozen=True, forbid_unknown_fields=True):
     """A reference between ``table.columns`` and ``other_table.other_columns``, seen from ``table``.
 
     In ``Table.foreign_keys`` this table holds the reference; in ``Table.incoming`` the other one does.
@@ -61,8 +56,7 @@ class ForeignKey:
     other_columns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True, forbid_unknown_fields=True):
     """A table or virtual table of a database, counted."""
 
     name: str
@@ -82,8 +76,7 @@ class Table:
     sql: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True, forbid_unknown_fields=True):
     """A view of a database; views are not counted."""
 
     name: str
@@ -92,8 +85,7 @@ class View:
     sql: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True, forbid_unknown_fields=True):
     """A frozen database file and all that its readers need to know of it."""
 
     name: str
@@ -108,16 +100,14 @@ class Database:
     views: Mapping[str, View] = field(default_factory=dict[str, View])
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True, forbid_unknown_fields=True):
     """Any other file of the Bundle: the serving app's, templates, plugins, static files."""
 
     size: int
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the serving app knows: databases, files, settings and metadata, merged and validated."""
 
     generator: str
@@ -130,57 +120,39 @@ class Manifest:
     @property
     def digest(self) -> str:
         """The Bundle digest: 64 hex digits, the sha256 of the canonical JSON."""
-        return sha256(self.to_json()).hexdigest()
+        return digest_of(self.to_json())
 
     def to_json(self) -> bytes:
         """Return the canonical JSON of this Manifest."""
-        return canonical(asdict(self))
+        return canonical(to_builtins(self))
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read a Manifest; raise ManifestError when it is damaged or of a newer format."""
         try:
-            raw = orjson.loads(data)
-            _check_format(raw)
-            return cls(
-                generator=raw["generator"],
-                databases={name: _database(d) for name, d in raw["databases"].items()},
-                files={path: File(**f) for path, f in raw["files"].items()},
-                settings=raw["settings"],
-                metadata=raw["metadata"],
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            manifest = json.decode(data, type=cls)
+        except DecodeError as exc:
+            _check_format(data)
             raise ManifestError(f"the Manifest is damaged ({exc}): bake the databases again") from exc
+        if manifest.format != FORMAT:
+            _check_format(data)
+        return manifest
 
 
-def _check_format(raw: JSON) -> None:
-    if raw["format"] != FORMAT:
+def digest_of(data: bytes) -> str:
+    """Return the Bundle digest of a Manifest in canonical JSON."""
+    return sha256(data).hexdigest()
+
+
+def _check_format(data: bytes) -> None:
+    """Raise ManifestError if this is a Manifest of another format, whatever else is in it."""
+    try:
+        raw: Any = json.decode(data)
+        found = raw["format"]
+    except (DecodeError, KeyError, TypeError):
+        return
+    if found != FORMAT:
         raise ManifestError(
-            f"the Manifest has format {raw['format']!r}, this app reads format {FORMAT}: "
+            f"the Manifest has format {found!r}, this app reads format {FORMAT}: "
             "install the version of baked-data that wrote it, or bake again with this one"
         )
-
-
-def _database(raw: JSON) -> Database:
-    tables = {name: _table(t) for name, t in raw.pop("tables").items()}
-    views = {name: View(columns=_columns(v.pop("columns")), **v) for name, v in raw.pop("views").items()}
-    return Database(tables=tables, views=views, **raw)
-
-
-def _table(raw: JSON) -> Table:
-    return Table(
-        columns=_columns(raw.pop("columns")),
-        primary_keys=tuple(raw.pop("primary_keys")),
-        indexes=tuple(Index(columns=tuple(i.pop("columns")), **i) for i in raw.pop("indexes")),
-        foreign_keys=_keys(raw.pop("foreign_keys")),
-        incoming=_keys(raw.pop("incoming")),
-        **raw,
-    )
-
-
-def _columns(raw: list[JSON]) -> tuple[Column, ...]:
-    return tuple(Column(**column) for column in raw)
-
-
-def _keys(raw: list[JSON]) -> tuple[ForeignKey, ...]:
-    return tuple(ForeignKey(tuple(k["columns"]), k["other_table"], tuple(k["other_columns"])) for k in raw)

@@ -1,14 +1,14 @@
 """Metadata as the Manifest holds it: Datasette's nested shape, read level by level."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Metadata = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """Where data comes from, under which licence, and where to read more; the nearest level that says it wins."""
 
     source: str = ""

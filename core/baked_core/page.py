@@ -1,8 +1,9 @@
 """Pages: what a view found out, frozen; every renderer makes its answer of one of these and nothing else."""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from baked_core.canned import Canned
 from baked_core.connection import Rows
@@ -15,23 +16,20 @@ from baked_core.table_query import TableQuery
 from baked_core.values import Row, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """Not a page: the answer is elsewhere on this site."""
 
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A word that leads somewhere."""
 
     text: str
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """What every page has."""
 
     title: str
@@ -44,15 +42,13 @@ class Page:
     """Whether it holds what only this request brought: no cache may keep it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexPage(Page):
+class IndexPage(Page, frozen=True, kw_only=True):
     """All databases."""
 
     databases: tuple[Database, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatabasePage(Page):
+class DatabasePage(Page, frozen=True, kw_only=True):
     """The tables and views of one database."""
 
     database: Database
@@ -65,8 +61,7 @@ class DatabasePage(Page):
     table_metadata: Metadata = field(default_factory=dict[str, object])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataPage(Page):
+class DataPage(Page, frozen=True, kw_only=True):
     """Rows under columns."""
 
     database: Database
@@ -87,8 +82,7 @@ class DataPage(Page):
     """Beside each of ``rows`` the labels of its foreign keys."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FacetValue:
+class FacetValue(Struct, frozen=True, kw_only=True):
     """One value of a facet, and the way to the rows that have it, or back."""
 
     value: Value
@@ -99,8 +93,7 @@ class FacetValue:
     selected: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FacetResult:
+class FacetResult(Struct, frozen=True, kw_only=True):
     """What a facet found."""
 
     facet: Facet
@@ -111,8 +104,7 @@ class FacetResult:
     """Where this page is without the facet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suggestion:
+class Suggestion(Struct, frozen=True, kw_only=True):
     """A facet that may be worth a look."""
 
     facet: Facet
@@ -120,8 +112,7 @@ class Suggestion:
     """Absolute."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TablePage(DataPage):
+class TablePage(DataPage, frozen=True, kw_only=True):
     """One page of rows of a table or view."""
 
     relation: Table | View
@@ -151,8 +142,7 @@ class TablePage(DataPage):
     """Whether ``_search`` can be asked here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
+class Incoming(Struct, frozen=True, kw_only=True):
     """Rows of another table that refer to this row."""
 
     foreign_key: ForeignKey
@@ -160,8 +150,7 @@ class Incoming:
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowPage(DataPage):
+class RowPage(DataPage, frozen=True, kw_only=True):
     """One row and what refers to it."""
 
     table: Table
@@ -173,8 +162,7 @@ class RowPage(DataPage):
     milliseconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryPage(DataPage):
+class QueryPage(DataPage, frozen=True, kw_only=True):
     """The answer to a visitor's SQL, or to a canned query."""
 
     sql: str
@@ -189,8 +177,7 @@ class QueryPage(DataPage):
     allow_sql: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentPage(Page):
+class DocumentPage(Page, frozen=True, kw_only=True):
     """One of the app's own pages: a JSON body, shown as it is."""
 
     body: Any
@@ -198,13 +185,11 @@ class DocumentPage(Page):
     """The same as Markdown, where there is such a form."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiPage(DocumentPage):
+class ApiPage(DocumentPage, frozen=True, kw_only=True):
     """The OpenAPI document, which a person can read as well."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueriesPage(Page):
+class QueriesPage(Page, frozen=True, kw_only=True):
     """The canned queries of one database, or of all."""
 
     database: str | None
@@ -212,8 +197,7 @@ class QueriesPage(Page):
     """The database's name beside each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorPage(Page):
+class ErrorPage(Page, frozen=True, kw_only=True):
     """What went wrong, in a sentence that helps."""
 
     status: int

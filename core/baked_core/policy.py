@@ -1,12 +1,12 @@
 """A Policy: the tables, views and columns of one database that may not be read, by anybody's SQL, in any way."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, Self
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+
+class Policy(Struct, frozen=True):
     """What one reader may not read; names are compared as SQLite compares them, in lower case."""
 
     hidden: frozenset[str] = frozenset()

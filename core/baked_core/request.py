@@ -1,7 +1,8 @@
 """What a view is asked: the names in the path, the arguments, and all that the running app holds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from baked_core.args import Args
 from baked_core.bundle import Baked
@@ -15,8 +16,7 @@ from baked_core.urls import Urls
 Suggestions = dict[tuple[str, str, int], list[Facet]]
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(Struct, frozen=True):
     """What lives as long as the app: the Bundle, its settings, its databases and its plugins."""
 
     baked: Baked
@@ -38,8 +38,7 @@ class Serving:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One question to one view."""
 
     serving: Serving

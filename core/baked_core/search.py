@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from baked_core.args import Args
 from baked_core.errors import BadRequest, nearest
@@ -19,16 +20,14 @@ _MODES: Final = ("escaped", "raw")
 _PHRASES: Final = re.compile(r'"([^"]*)"|([^\s"]+)').findall
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """The full-text table of a table or view, and the column of that one which holds its rowids."""
 
     table: Table
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """One search: in all columns of an index, or in one."""
 
     index: Index

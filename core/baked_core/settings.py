@@ -1,52 +1,46 @@
 """Settings: names, defaults and help of everything a publisher may set, written once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Self
+
+from msgspec import Struct
 
 from baked_core.errors import ManifestError
 
 
-def _setting(help: str, *, default: bool | int | str, choices: tuple[str, ...] = ()) -> Any:  # noqa: A002 - click's word
-    return field(default=default, metadata={"help": help, "choices": choices})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """The values that one running app goes by."""
 
-    default_page_size: int = _setting("Rows on a table page", default=100)
-    max_returned_rows: int = _setting("The most rows that one answer holds, but for streamed CSV", default=1000)
-    num_sql_threads: int = _setting("Threads that run SQL at the same time", default=3)
-    sql_time_limit_ms: int = _setting("Milliseconds after which a query is stopped", default=1000)
-    default_allow_sql: bool = _setting("Whether visitors may write SQL of their own", default=True)
-    allow_csv_stream: bool = _setting("Whether all rows of a table may be streamed as CSV", default=True)
-    max_csv_mb: int = _setting("Megabytes after which streamed CSV is broken off; 0 for no limit", default=100)
-    default_facet_size: int = _setting("Values that a facet shows", default=30)
-    facet_time_limit_ms: int = _setting("Milliseconds after which a facet is given up", default=200)
-    facet_suggest_time_limit_ms: int = _setting("Milliseconds after which suggesting facets is given up", default=50)
-    allow_facet: bool = _setting("Whether visitors may ask for facets of their own", default=True)
-    suggest_facets: bool = _setting("Whether facets are suggested", default=True)
-    allow_download: bool = _setting("Whether the database files may be downloaded", default=True)
-    trace_debug: bool = _setting("Whether `_trace=1` shows the SQL of an answer", default=False)
-    default_cache_ttl: int = _setting("Seconds that browsers and proxies may keep an answer", default=5)
-    shared_cache_ttl: int = _setting(
-        "Seconds that a CDN may keep an answer, if longer: only where each publish purges it", default=0
-    )
-    cache_size_kb: int = _setting("Kilobytes of page cache for each connection; 0 for SQLite's default", default=0)
-    truncate_cells_html: int = _setting("Characters shown of a long value in a page; 0 for all", default=2048)
-    force_https_urls: bool = _setting("Whether absolute URLs always begin with https://", default=False)
-    base_url: str = _setting("The path under which the site is served", default="/")
-    crossdb: bool = _setting("Whether SQL at /_memory may join across the first ten databases", default=False)
-    public_url: str = _setting(
-        "Scheme and host that canonical addresses and the sitemap begin with; those of the request if empty", default=""
-    )
-    crawlers: str = _setting(
-        "What crawlers are let in to: pages (no filters, no bulk data), all or none",
-        default="pages",
-        choices=("pages", "all", "none"),
-    )
-    cors: bool = _setting("Whether scripts of other sites may read JSON and CSV", default=True)
+    default_page_size: Annotated[int, "Rows on a table page"] = 100
+    max_returned_rows: Annotated[int, "The most rows that one answer holds, but for streamed CSV"] = 1000
+    num_sql_threads: Annotated[int, "Threads that run SQL at the same time"] = 3
+    sql_time_limit_ms: Annotated[int, "Milliseconds after which a query is stopped"] = 1000
+    default_allow_sql: Annotated[bool, "Whether visitors may write SQL of their own"] = True
+    allow_csv_stream: Annotated[bool, "Whether all rows of a table may be streamed as CSV"] = True
+    max_csv_mb: Annotated[int, "Megabytes after which streamed CSV is broken off; 0 for no limit"] = 100
+    default_facet_size: Annotated[int, "Values that a facet shows"] = 30
+    facet_time_limit_ms: Annotated[int, "Milliseconds after which a facet is given up"] = 200
+    facet_suggest_time_limit_ms: Annotated[int, "Milliseconds after which suggesting facets is given up"] = 50
+    allow_facet: Annotated[bool, "Whether visitors may ask for facets of their own"] = True
+    suggest_facets: Annotated[bool, "Whether facets are suggested"] = True
+    allow_download: Annotated[bool, "Whether the database files may be downloaded"] = True
+    trace_debug: Annotated[bool, "Whether `_trace=1` shows the SQL of an answer"] = False
+    default_cache_ttl: Annotated[int, "Seconds that browsers and proxies may keep an answer"] = 5
+    shared_cache_ttl: Annotated[
+        int, "Seconds that a CDN may keep an answer, if longer: only where each publish purges it"
+    ] = 0
+    cache_size_kb: Annotated[int, "Kilobytes of page cache for each connection; 0 for SQLite's default"] = 0
+    truncate_cells_html: Annotated[int, "Characters shown of a long value in a page; 0 for all"] = 2048
+    force_https_urls: Annotated[bool, "Whether absolute URLs always begin with https://"] = False
+    base_url: Annotated[str, "The path under which the site is served"] = "/"
+    crossdb: Annotated[bool, "Whether SQL at /_memory may join across the first ten databases"] = False
+    public_url: Annotated[
+        str, "Scheme and host that canonical addresses and the sitemap begin with; those of the request if empty"
+    ] = ""
+    crawlers: Annotated[
+        str, "What crawlers are let in to: pages (no filters, no bulk data), all or none", ("pages", "all", "none")
+    ] = "pages"
+    cors: Annotated[bool, "Whether scripts of other sites may read JSON and CSV"] = True
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -58,8 +52,7 @@ class Settings:
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One row of the table of settings."""
 
     name: str
@@ -74,9 +67,9 @@ class Setting:
         return not self.choices or value in self.choices
 
 
+_DEFAULTS: Final[Sequence[bool | int | str]] = Settings.__struct_defaults__
 SETTINGS: Final[Mapping[str, Setting]] = {
-    f.name: Setting(f.name, default, type(default), f.metadata["help"], f.metadata["choices"])
-    for f in fields(Settings)
-    if isinstance(default := f.default, bool | int | str)
+    name: Setting(name, default, default.__class__, *Settings.__annotations__[name].__metadata__)
+    for name, default in zip(Settings.__struct_fields__, _DEFAULTS, strict=True)
 }
 """Every setting by name; one that is not here is refused when it is given."""

@@ -2,25 +2,24 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
+
+from msgspec import Struct, field
 
 from baked_core.values import BrokenText, Value
 
 _MARK: Final = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\?""")
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """A piece of SQL and the values of its question marks."""
 
     sql: str
     params: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """One term of an ORDER BY."""
 
     column: str
@@ -38,8 +37,7 @@ class Term:
         return quote(self.column) + (" collate binary" if self.binary else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Select:
+class Select(Struct, frozen=True):
     """A page of rows of a table or view."""
 
     table: str

@@ -1,8 +1,10 @@
 """A table page's URL, read: which columns, which rows, in which order, from where on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from baked_core import facets, filters, keyset, labels, search, through, where
 from baked_core.args import FORMAT_ARGUMENTS, Args
@@ -31,8 +33,7 @@ ARGUMENTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TableQuery:
+class TableQuery(Struct, frozen=True):
     """What a table page's URL asks for."""
 
     select: Select
@@ -101,8 +102,7 @@ class TableQuery:
         return keyset.After(values)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A table page's URL beside all that gives it a meaning."""
 
     args: Args

@@ -1,9 +1,9 @@
 """Rows found through another table that refers to them: ``_through`` of a URL, turned into SQL."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from baked_core.args import Args
 from baked_core.errors import BadRequest, nearest
@@ -14,8 +14,7 @@ from baked_core.sql import Clause, quote
 _SHAPE = '_through needs a JSON object: {"table": ..., "column": ..., "value": ...}'
 
 
-@dataclass(frozen=True, slots=True)
-class Through:
+class Through(Struct, frozen=True):
     """Rows that a row of another table refers to, where ``column`` of that one has a value."""
 
     key: ForeignKey

@@ -2,12 +2,12 @@
 
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+
+class Trace(Struct, frozen=True):
     """What one request asked of SQLite."""
 
     began: float = field(default_factory=time.perf_counter)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import isinf
 from typing import Final
 from urllib.parse import quote_plus, urlencode
+
+from msgspec import Struct
 
 from baked_core.values import BrokenText, ExactText, Value
 
@@ -102,8 +103,7 @@ def _decode_value(part: str) -> Value:
     return None if part == ":n" else tilde_decode(part)
 
 
-@dataclass(frozen=True, slots=True)
-class Urls:
+class Urls(Struct, frozen=True):
     """Makes every URL that one request's answer prints."""
 
     root: str = ""

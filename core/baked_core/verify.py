@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from hashlib import file_digest
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import to_builtins
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -33,7 +33,7 @@ def verify_page(serving: Serving, token: str) -> Callable[[HttpRequest], Awaitab
         if not compare_digest(http.headers.get("authorization", "").encode("latin-1"), expected):
             raise NotFound(f"there is no page {http.scope['path']!r}: begin at the index")
         if http.query_params.get("_only") == "manifest":
-            return _sealed({"format": FORMAT, "manifest": asdict(serving.baked.manifest)})
+            return _sealed({"format": FORMAT, "manifest": to_builtins(serving.baked.manifest)})
         if running:
             raise Busy("a verification is under way: ask again in a while")
         running = True
@@ -57,7 +57,7 @@ def _look(serving: Serving) -> dict[str, Any]:
     baked = serving.baked
     return {
         "format": FORMAT,
-        "manifest": asdict(baked.manifest),
+        "manifest": to_builtins(baked.manifest),
         "databases": {
             name: {**_hashed(serving.databases[name].path), "tables": dict(serving.databases[name].count_tables())}
             for name in baked.manifest.databases

@@ -25,7 +25,7 @@ from baked_publish.registry.descriptor import Platform
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 LIMIT = 120
-RUNS: Sequence[str] = ("apsw", "httptools", "jinja2", "orjson", "pluggy", "starlette", "uvicorn", "uvloop")
+RUNS: Sequence[str] = ("apsw", "httptools", "jinja2", "msgspec", "orjson", "pluggy", "starlette", "uvicorn", "uvloop")
 """What the serving app imports."""
 
 

@@ -1,7 +1,8 @@
 """The plan: what differs between what is live and what was baked."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from baked_core.manifest import Column, Database, File, Manifest, Table
 from baked_publish.plan import compare, losses

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from baked_core.args import Args
 from baked_core.errors import BadRequest, nearest
@@ -19,8 +19,7 @@ EXACT: Final = 2**53 - 1
 Cell = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Conversions:
+class Conversions(Struct, frozen=True):
     """What is done to the cells of one answer."""
 
     parsed: frozenset[str]

@@ -1,8 +1,9 @@
 """Links that the HTML of a page shows beside its content: other formats, sorting, the next page."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from baked_core.metadata import texts
 from baked_core.page import DatabasePage, IndexPage, Link, Page, QueryPage, RowPage, TablePage
@@ -12,8 +13,7 @@ from baked_core.sql import named
 from baked_core.table_query import ARGUMENTS, key_of
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Struct, frozen=True):
     """Addresses of the same thing in other forms; empty where there is none."""
 
     json: str = ""
@@ -29,8 +29,7 @@ class Links:
     """The same page with its SQL hidden, or shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The head of a column: its name, what is said of it, and where a click leads."""
 
     name: str

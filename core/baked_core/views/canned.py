@@ -1,7 +1,8 @@
 """A canned query and its answer: the publisher's SQL with the values of a visitor."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from baked_core import extras, magic
 from baked_core.canned import Canned

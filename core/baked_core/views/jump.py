@@ -1,8 +1,9 @@
 """Jumping: the databases, tables, views and canned queries whose names hold the words that somebody types."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from baked_core.canned import all_of
 from baked_core.metadata import of_database, of_table
@@ -14,8 +15,7 @@ MOST: Final = 100
 _ORDER: Final = ("database", "table", "view", "query")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A page that can be gone to by its name."""
 
     kind: str

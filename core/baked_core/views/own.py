@@ -3,10 +3,10 @@
 import re
 import sys
 import threading
-from dataclasses import asdict
 from typing import Any, Final, cast
 
 import apsw
+from msgspec.structs import asdict
 
 from baked_core.errors import NotFound
 from baked_core.manifest import Database, Table, View

@@ -1,7 +1,8 @@
 """A visitor's own SQL and its answer."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from baked_core import extras
 from baked_core.args import FORMAT_ARGUMENTS

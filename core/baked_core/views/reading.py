@@ -1,8 +1,9 @@
 """A Reading: one table page being read, and what its statements have in common."""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from baked_core import keyset
 from baked_core.connection import Rows
@@ -17,8 +18,7 @@ from baked_core.table_query import Asked, TableQuery, parse
 from baked_core.values import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """The rows of one page."""
 
     rows: Sequence[Row]
@@ -29,8 +29,7 @@ class Part:
     statement: Clause
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a table page's URL asks for, and where to ask it."""
 
     request: Request

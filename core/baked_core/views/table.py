@@ -1,7 +1,8 @@
 """One page of rows of a table or view."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from baked_core import extras, form, search, table_query
 from baked_core.errors import Forbidden
