@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import peer
 import pytest
 from baking import baked_of
 
-PEER = "datasette==1.0a41"
 LIMIT = 60.0
 LIST = Path(__file__).with_name("side_by_side.txt").read_text("utf-8").splitlines()
 LISTED = [line.split("  # ") for line in LIST if line.startswith("/")]
@@ -87,13 +87,10 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
     database = home / "databases" / "world.db"
     baked_of(home, metadata=CONFIG, world=DATA)
     (home / "config.json").write_text(json.dumps(CONFIG))
-    peer = home / "peer"
-    uv = [str(Path(sys.executable).with_name("uv")), "--quiet"]
-    subprocess.run([*uv, "venv", peer], check=True, timeout=300)
-    subprocess.run([*uv, "pip", "install", "--python", peer, PEER], check=True, timeout=300)
+    bin_ = peer.install(home / "peer").parent
     with ExitStack() as stack:
         ports = [free_port(), free_port()]
-        theirs = [str(peer / "bin" / "datasette"), "serve", "-i", str(database), "-p", str(ports[0]), "--cors"]
+        theirs = [str(bin_ / "datasette"), "serve", "-i", str(database), "-p", str(ports[0]), "--cors"]
         theirs += ["-c", str(home / "config.json")]
         ours = [sys.executable, "-m", "baked_core", str(home)]
         for words, port in ((theirs, ports[0]), (ours, ports[1])):
