@@ -1,5 +1,6 @@
 """Shapes: what a value read from JSON or YAML is, told to the type checker as well."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 
@@ -11,3 +12,15 @@ def is_object(value: object) -> TypeGuard[dict[str, Any]]:
 def is_list(value: object) -> TypeGuard[list[Any]]:
     """Tell whether ``value`` is a JSON array."""
     return isinstance(value, list)
+
+
+def inner(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the object under ``key``; an empty one where there is none."""
+    found: Mapping[str, Any] | None = value.get(key)
+    return found or {}
+
+
+def items(value: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    """Return the objects of the array under ``key``; none where there is no such array."""
+    found: Sequence[Mapping[str, Any]] | None = value.get(key)
+    return found or ()

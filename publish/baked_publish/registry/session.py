@@ -16,7 +16,7 @@ from baked_publish.errors import NotFoundError, PreflightError, TargetError
 from baked_publish.registry.answers import whole, words
 from baked_publish.registry.auth import Authority, advice
 from baked_publish.registry.challenge import challenge
-from baked_publish.registry.credentials import Keychain
+from baked_publish.registry.credentials import Credential, Keychain
 from baked_publish.registry.patience import TEMPORARY, Temporary, retried, wait_of
 from baked_publish.registry.reference import endpoint, is_loopback
 
@@ -35,7 +35,9 @@ CONNECT, READ = 15.0, 120.0
 class Session:
     """Talks to one registry; a context, which closes its connections; used by threads side by side."""
 
-    def __init__(self, host: str, *, insecure: bool = False, repository: str = "") -> None:
+    def __init__(
+        self, host: str, *, insecure: bool = False, repository: str = "", credential: Credential | None = None
+    ) -> None:
         import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
 
         self.host = host
@@ -50,7 +52,8 @@ class Session:
         trust = _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers=HEADERS, mounts=DIRECT, verify=trust)
         keychain = Keychain(os.environ, Path.home())
-        self._authority = Authority(host, self._bare, partial(keychain, host, repository), plain=insecure)
+        find = (lambda: credential) if credential else partial(keychain, host, repository)
+        self._authority = Authority(host, self._bare, find, plain=insecure)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,94 @@
+"""Findings: whether credentials, project, APIs, permissions and quota do for a publish, and what to do if not."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from baked_publish.deployment import Finding
+from baked_publish.errors import NotFoundError, PreflightError, PublishError
+from baked_publish.vendors.google_api import Api, endpoint
+
+APIS: Final = ("run.googleapis.com", "artifactregistry.googleapis.com")
+MOST_SERVICES: Final = 1000
+"""A region's: cloud.google.com/run/quotas; it can be raised."""
+ROLES: Final[Mapping[str, str]] = {
+    "run.services.get": "roles/run.admin",
+    "run.services.create": "roles/run.admin",
+    "run.services.update": "roles/run.admin",
+    "run.services.delete": "roles/run.admin",
+    "run.services.setIamPolicy": "roles/run.admin",
+    "run.revisions.list": "roles/run.admin",
+    "run.revisions.delete": "roles/run.admin",
+    "run.operations.get": "roles/run.admin",
+    "run.routes.invoke": "roles/run.admin",
+    "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
+    "artifactregistry.repositories.get": "roles/artifactregistry.repoAdmin",
+    "artifactregistry.repositories.uploadArtifacts": "roles/artifactregistry.repoAdmin",
+    "artifactregistry.repositories.downloadArtifacts": "roles/artifactregistry.repoAdmin",
+    "artifactregistry.versions.delete": "roles/artifactregistry.repoAdmin",
+    "artifactregistry.packages.delete": "roles/artifactregistry.repoAdmin",
+}
+"""What a publish needs, and a predefined role that has it: cloud.google.com/run/docs/reference/iam/roles."""
+TO_CREATE: Final = {"artifactregistry.repositories.create": "roles/artifactregistry.admin"}
+TO_ENABLE: Final = {"serviceusage.services.enable": "roles/serviceusage.serviceUsageAdmin"}
+TO_READ: Final = {"secretmanager.versions.get": "roles/secretmanager.viewer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Looks at one project, before anything is baked."""
+
+    api: Api
+    project: str
+
+    def login(self) -> Finding:
+        """Look whether the credentials still give a token."""
+        what = f"credentials: {self.api.login.source}"
+        try:
+            self.api.login.token()
+        except PreflightError as exc:
+            return Finding(ok=False, what=what, fix=str(exc))
+        return Finding(ok=True, what=what)
+
+    def disabled(self) -> list[str]:
+        """Return the APIs that the project has not enabled; raise PreflightError if nobody says."""
+        return [name for name in APIS if not self._enabled(name)]
+
+    def enable(self, name: str) -> None:
+        """Enable an API, and wait until it is."""
+        base = endpoint("serviceusage") + "/v1"
+        self.api.settle(base, self.api.call("POST", f"{base}/projects/{self.project}/services/{name}:enable", {}))
+
+    def permissions(self, needed: Mapping[str, str]) -> Iterator[Finding]:
+        """Yield a finding for each permission that is missing, or one that all are there."""
+        url = f"{endpoint('cloudresourcemanager')}/v1/projects/{self.project}:testIamPermissions"
+        what = f"permissions in project {self.project!r}"
+        try:
+            granted = set(self.api.call("POST", url, {"permissions": sorted(needed)}).get("permissions", ()))
+        except NotFoundError as exc:
+            fix = f"{exc}: check --project, or who is logged in ({self.api.login.source})"
+            yield Finding(ok=False, what=f"project {self.project!r}", fix=fix)
+            return
+        except PublishError as exc:  # the API that tells is not enabled everywhere; what is missing shows later
+            yield Finding(ok=True, what=f"{what} (could not be looked up: {exc})")
+            return
+        lacking = sorted(set(needed) - granted)
+        if not lacking:
+            yield Finding(ok=True, what=what)
+        yield from (Finding(ok=False, what=f"permission {each}", fix=self._grant(needed[each])) for each in lacking)
+
+    def room(self, services: int) -> Finding:
+        """Tell whether the region takes one more service."""
+        what = f"quota: {services} of {MOST_SERVICES} services in this region"
+        fix = "remove one, take another region, or ask for more at https://console.cloud.google.com/iam-admin/quotas"
+        return Finding(ok=services < MOST_SERVICES, what=what, fix="" if services < MOST_SERVICES else fix)
+
+    def _enabled(self, name: str) -> bool:
+        url = f"{endpoint('serviceusage')}/v1/projects/{self.project}/services/{name}"
+        return bool(self.api.call("GET", url).get("state") == "ENABLED")
+
+    def _grant(self, role: str) -> str:
+        email: Any = self.api.login.email
+        kind = "serviceAccount" if str(email).endswith("gserviceaccount.com") else "user"
+        member = f"{kind}:{email}" if email else "MEMBER"
+        return f"gcloud projects add-iam-policy-binding {self.project} --member={member} --role={role}"

@@ -1,0 +1,106 @@
+"""Storage: the Artifact Registry repository that holds a service's images, made when it is missing."""
+
+import os
+from collections.abc import Collection, Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+from weakref import finalize
+
+from baked_publish.errors import PublishError
+from baked_publish.registry.credentials import Credential
+from baked_publish.registry.repository import Repository
+from baked_publish.registry.session import Session
+from baked_publish.report import Report
+from baked_publish.vendors.google_api import Api, endpoint, found
+
+if TYPE_CHECKING:
+    from baked_publish.images.image import Image
+
+USER: Final = "oauth2accesstoken"
+"""With this user it takes a token: cloud.google.com/artifact-registry/docs/docker/authentication."""
+HOST: Final = "BAKED_CLOUDRUN_REGISTRY"
+"""Environment name of another registry than ``REGION-docker.pkg.dev``."""
+GRACE: Final = "2592000s"
+"""Thirty days, after which an image that no publish kept is removed by the registry itself."""
+VERSIONS: Final = 3
+"""Versions that one image counts as, with the documents about it."""
+JSON = Mapping[str, Any]
+
+
+class Storage:
+    """The repository ``name`` of a project in a region, and in it the images of one service."""
+
+    def __init__(self, api: Api, place: tuple[str, str, str], service: str) -> None:
+        self._api = api
+        self._project, self._region, self._name = place
+        self._service = service
+        self._base = endpoint("artifactregistry") + "/v1"
+        self._parent = f"projects/{self._project}/locations/{self._region}"
+        self._path = f"{self._parent}/repositories/{self._name}"
+
+    @property
+    def host(self) -> str:
+        """The registry."""
+        return os.environ.get(HOST) or f"{self._region}-docker.pkg.dev"
+
+    @property
+    def image(self) -> str:
+        """``HOST/PROJECT/REPOSITORY/SERVICE``."""
+        return f"{self.host}/{self._project}/{self._name}/{self._service}"
+
+    def exists(self) -> bool:
+        """Tell whether the repository is there."""
+        return found(lambda: self._api.call("GET", f"{self._base}/{self._path}")) is not None
+
+    def make(self, keep: int) -> None:
+        """Make the repository, with a rule that removes what is old and not among the newest of a service."""
+        rules = {
+            "baked-data-newest": {
+                "id": "baked-data-newest",
+                "action": "KEEP",
+                "mostRecentVersions": {"keepCount": keep * VERSIONS},
+            },
+            "baked-data-old": {"id": "baked-data-old", "action": "DELETE", "condition": {"olderThan": GRACE}},
+        }
+        body = {"format": "DOCKER", "description": "Images made by baked-data", "cleanupPolicies": rules}
+        url = f"{self._base}/{self._parent}/repositories"
+        operation = self._api.call("POST", url, body, repositoryId=self._name)
+        self._api.settle(self._base, operation)
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The images of the service, as any registry's."""
+        credential = Credential(USER, self._api.login.token(), source=self._api.login.source)
+        session = Session(self.host, credential=credential)
+        finalize(self, session.__exit__)
+        return Repository(session, self.image.partition("/")[2])
+
+    def push(self, image: "Image", report: Report) -> str:
+        """Bring an image here by its digest, and what is told about it; return the whole reference."""
+        from baked_publish.registry.push import attach, push  # noqa: PLC0415 - only a publish needs it
+
+        push(self.repository, image.tree, report)
+        try:
+            for document in image.attached:
+                attach(self.repository, document, image.tree.manifest.descriptor, report)
+        except PublishError as exc:
+            report.warning(f"a document about the image was not attached: {exc}")
+        return f"{self.image}@sha256:{image.digest}"
+
+    def remove(self, digests: Collection[str]) -> None:
+        """Remove images of the service by digest; those that are gone already are no failure.
+
+        Only what is named: a document about an image is stored as one more version of it.
+        """
+        for digest in digests:
+            url = f"{self._base}/{self._package}/versions/{digest}"
+            found(partial(self._api.call, "DELETE", url, force="true"))
+
+    def clear(self) -> None:
+        """Remove every image of the service."""
+        found(lambda: self._api.call("DELETE", f"{self._base}/{self._package}"))
+
+    @property
+    def _package(self) -> str:
+        return f"{self._path}/packages/{quote(self._service, safe='')}"

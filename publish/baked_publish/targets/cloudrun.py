@@ -1,0 +1,397 @@
+"""The target ``cloudrun``: Google Cloud Run, without Docker and without gcloud.
+
+A deployment is a revision under a tag, verified at the tag's URL before any visitor gets it. All that is remembered
+lies on the platform: in annotations of the service and its revisions, and in its traffic.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from baked_publish.artifacts import Artifact, Recipe
+from baked_publish.bundle import Bundle
+from baked_publish.cloudrun import access, edits, findings, logs
+from baked_publish.cloudrun.domain import map_domain
+from baked_publish.cloudrun.findings import Survey
+from baked_publish.cloudrun.options import CloudRunOptions, require_name
+from baked_publish.cloudrun.prices import estimate
+from baked_publish.cloudrun.roster import RELEASE, Revision, Roster
+from baked_publish.cloudrun.secret import pinned
+from baked_publish.cloudrun.service import Service
+from baked_publish.cloudrun.storage import Storage
+from baked_publish.cloudrun.template import about, changes, template
+from baked_publish.cloudrun.traffic import ALL
+from baked_publish.cloudrun.visit import Visitor
+from baked_publish.deployment import Candidate, Change, Deployment, Finding
+from baked_publish.errors import LockedError, NotFoundError, PreflightError, PublishError, TargetError
+from baked_publish.images.recipe import ImageRecipe
+from baked_publish.keeper.files import make_folder
+from baked_publish.keeper.folder import home
+from baked_publish.keeper.lock import locked
+from baked_publish.ledger.lease import place
+from baked_publish.publisher import BasePublisher, Can
+from baked_publish.registry.descriptor import Platform
+from baked_publish.report import Report
+from baked_publish.vendors import google_login
+from baked_publish.vendors.google_api import Api
+from baked_publish.vendors.google_login import Login
+from baked_publish.vendors.google_run import Run
+
+if TYPE_CHECKING:
+    import httpx
+
+    from baked_publish.images.image import Image
+
+PLATFORM: Final = Platform("linux", "amd64")
+"""The only one: docs.cloud.google.com/run/docs/container-contract."""
+REACHED: Final = 60.0
+"""Seconds in which a promotion should show at the public URL."""
+
+
+class CloudRunPublisher(BasePublisher):
+    """Serves on Google Cloud Run, scaled to zero while nobody asks; no Docker and no gcloud needed."""
+
+    target: ClassVar[str] = "cloudrun"
+    options: ClassVar[type] = CloudRunOptions
+    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.CANARY, Can.HISTORY, Can.LOGS, Can.SERVE})
+    called: ClassVar[str] = "--service"
+
+    def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None:
+        require_name(name)
+        super().__init__(options, name, http, report)
+        self._links: dict[str, tuple[str, str]] = {}
+        self.given: CloudRunOptions = options
+        self.given.require()
+
+    @classmethod
+    def complete(cls, options: Any) -> Any:
+        """Take the project that the credentials name, if nobody named one."""
+        if options.project:
+            return options
+        try:
+            return replace(options, project=google_login.find().project)
+        except PreflightError:
+            return options  # preflight says it better
+
+    # Before the bake
+
+    def preflight(self) -> Sequence[Finding]:
+        """Look whether credentials, project, APIs, permissions and quota do for a publish."""
+        try:
+            login = self._survey.login()
+        except PreflightError as exc:
+            return (Finding(ok=False, what="credentials for Google Cloud", fix=str(exc)),)
+        if not login.ok:
+            return (login,)
+        return (login, *self._look_around())
+
+    def _look_around(self) -> Iterator[Finding]:
+        needed = dict(findings.ROLES)
+        if self.given.secret:
+            needed |= findings.TO_READ
+        disabled: list[str] = []
+        try:
+            disabled = self._survey.disabled()
+        except PublishError as exc:
+            yield Finding(ok=True, what=f"APIs of project {self.given.project!r} (could not be looked up: {exc})")
+        if disabled:
+            needed |= findings.TO_ENABLE
+            yield Finding(ok=True, what=f"APIs to enable, which publishing does: {', '.join(disabled)}")
+        if disabled or not self._exists():
+            needed |= findings.TO_CREATE
+        missing = list(self._survey.permissions(needed))
+        yield from missing
+        if not disabled and all(each.ok for each in missing) and self._service.run.service(self.name) is None:
+            yield self._survey.room(self._service.run.count())
+            yield self._identity()
+
+    def _identity(self) -> Finding:
+        """Tell whether a first publish, which nobody may visit yet, can be asked by us."""
+        what = "identity token, for the check of a first publish"
+        try:
+            self._login.identity("https://example.run.app")
+        except PreflightError as exc:
+            return Finding(ok=False, what=what, fix=str(exc))
+        return Finding(ok=True, what=what)
+
+    def _exists(self) -> bool:
+        try:
+            return self._storage.exists()
+        except PublishError:
+            return True  # whoever may not look is told so by the permissions
+
+    def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
+        """Ask for an image of the platform's only kind."""
+        return ImageRecipe(platforms=(PLATFORM,), options=self.given)
+
+    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:
+        """Name what is made, which settings change, what is uploaded, and what it may cost."""
+        from baked_publish.images.uploads import uploads  # noqa: PLC0415 - only a publish needs it
+
+        image, disabled = self._image(artifact), self._survey.disabled()
+        roster = Roster(self.name, None) if disabled else self._service.look()
+        stored = not disabled and self._storage.exists()
+        made = [Change("create", f"API {each}") for each in disabled]
+        if not stored:
+            made.append(Change("create", f"Artifact Registry repository {self.given.repository}"))
+        sizes = {each.blob.descriptor.digest: each.blob.descriptor.size for each in image.platforms[0].layers}
+        return (
+            *made,
+            *self._changes(roster, live),
+            *uploads(image, self._storage.repository if stored else None),
+            *estimate(self.given, self.given.region or "", sum(sizes.values())),
+        )
+
+    def _changes(self, roster: Roster, live: Deployment | None) -> Iterator[Change]:
+        if roster.service is None:
+            yield Change("create", f"service {self.name} in {self.given.region}")
+        elif roster.ledger is None:
+            yield Change("overwrite", f"service {self.name}, which baked-data did not make")
+        elif live is not None and roster.live is not None:
+            yield from changes(roster.live, template(self.given, "", "", {}, ""))
+            public = bool(roster.service.get("invokerIamDisabled"))
+            if public and not self.given.allow_unauthenticated:
+                yield Change("change", "visitors", "everybody", "whom IAM allows")
+
+    @contextmanager
+    def lock(self) -> Generator[None, None, None]:
+        """Keep every other publish of this name out: on this machine at once, on others from the first change on."""
+        folder = home(self.target)
+        make_folder(folder)
+        key = sha256(f"{self.given.project}/{self.given.region}/{self.name}".encode()).hexdigest()[:20]
+        with locked(folder / f".{key}.lock", f"another publish of {self.name!r}"):
+            self.given = self._pinned()
+            with self._service.session(place(folder)):
+                yield
+
+    # What there is
+
+    def live(self) -> Deployment | None:
+        """Return what visitors get."""
+        roster = self._service.look()
+        return None if roster.live is None else roster.deployment(roster.live)
+
+    def history(self) -> Sequence[Deployment]:
+        """List what is and was live, newest first."""
+        roster = self._service.look()
+        past = sorted(roster.past, key=lambda each: each == roster.live, reverse=True)
+        return [roster.deployment(each) for each in past]
+
+    def candidates(self) -> Sequence[Candidate]:
+        """List canaries, previews and what a killed run left behind."""
+        roster = self._service.look()
+        return [roster.candidate(each) for each in roster.waiting]
+
+    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
+        """GET ``path`` from the very revision, at its own URL."""
+        if at.revision not in self._links:
+            roster = self._service.look()
+            self._links.update({each: (url, roster.url) for each, url in roster.links.items()})
+        if at.revision not in self._links:
+            raise TargetError(f"revision {at.revision!r} of {self.name!r} has no URL of its own any more")
+        return self._visitor.get(*self._links[at.revision], path, headers)
+
+    def logs(self, follow: bool) -> Iterator[str]:  # noqa: FBT001 - the protocol's shape
+        """Yield what the service writes, as Cloud Logging holds it."""
+        return logs.lines(self._api, self._place[0], self.name, follow=follow)
+
+    # What changes it
+
+    def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
+        """Push the image and make a revision of it that gets no visitors; a first one is closed to them.
+
+        Raises StageError with the platform's words if it does not come up.
+        """
+        reference = self._push(self._image(artifact))
+        roster = self._service.look()
+        staged = next((each.name for each in roster.waiting if each.annotations[RELEASE] == release), None)
+        said = about(release, artifact.bundle.digest, artifact.digest)
+        tag = edits.new_tag(roster)
+        revision = staged or f"{self.name}-{tag}"
+        try:
+            if staged is None:
+                self._make(roster, template(self.given, revision, reference, said, token), tag)
+            return self._up(revision)
+        except BaseException as exc:
+            if not isinstance(exc, LockedError):
+                self._give_up(revision)
+            raise
+
+    def recall(self, old: Deployment) -> Candidate:
+        """Give an old revision its URL again, and wait until it answers there."""
+        roster = self._service.look()
+        if roster.find(old.revision) is None:
+            raise NotFoundError(f"revision {old.revision!r} of {self.name!r} is not there any more")
+        if old.revision not in roster.links:
+            self._service.change(lambda seen: edits.recalled(seen, old.revision))
+        return self._up(old.revision)
+
+    def keep(self, candidate: Candidate) -> Candidate:
+        """Mark ``candidate`` as a preview in the ledger."""
+        if not candidate.kept:
+            self._service.change(lambda roster: edits.kept(roster, candidate.revision))
+        return replace(candidate, kept=True)
+
+    def promote(self, candidate: Candidate, percent: int = ALL) -> Deployment:
+        """Send the visitors to ``candidate``, or a share of them, in one request; a first one is opened by it."""
+        revision = candidate.revision
+        if percent < ALL:
+            roster = self._service.change(lambda seen: edits.shared(seen, revision, percent))
+            return roster.deployment(_found(roster, revision))
+        roster = self._opened(revision) if self.given.allow_unauthenticated else self._closed(revision)
+        deployment = roster.deployment(_found(roster, revision))
+        self._after(deployment)
+        return deployment
+
+    def discard(self, candidate: Candidate) -> None:
+        """Remove a revision that was never live; its visitors go back, and a service made for it alone goes too."""
+        roster = self._service.look()
+        if roster.service is None or roster.ledger is None or roster.entry(candidate.revision).promoted:
+            return
+        others = [each for each in roster.waiting if each.name != candidate.revision]
+        if roster.ledger.made and not roster.past and not others:
+            self._service.delete()
+            return
+        self._service.change(lambda seen: edits.dropped(seen, candidate.revision))
+        self._delete(candidate.revision)
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the live and the ``keep`` newest old revisions, with their images, and what was given up."""
+        roster = self._service.look()
+        old = [each for each in roster.past if each != roster.live][keep:]
+        gone = [*old, *(each for each in roster.inert if each.name != roster.latest)]
+        if old:
+            self._service.change(lambda seen: edits.dropped(seen, *(each.name for each in old)))
+        for each in gone:
+            self._delete(each.name)
+        needed = {each.digest for each in roster.revisions if each not in gone}
+        self._storage.remove({each.digest for each in gone} - needed)
+
+    def unpublish(self) -> None:
+        """Remove the service, and its images."""
+        self._service.delete()
+        self._storage.clear()
+
+    # The parts
+
+    @cached_property
+    def _login(self) -> Login:
+        return google_login.find()
+
+    @property
+    def _place(self) -> tuple[str, str, str]:
+        return self.given.project or "", self.given.region or "", self.given.repository
+
+    @cached_property
+    def _api(self) -> Api:
+        return Api(self._login, self.http)
+
+    @cached_property
+    def _survey(self) -> Survey:
+        return Survey(self._api, self._place[0])
+
+    @cached_property
+    def _storage(self) -> Storage:
+        return Storage(self._api, self._place, self.name)
+
+    @cached_property
+    def _service(self) -> Service:
+        project, region, _ = self._place
+        return Service(Run(self._login, project, region, within=self.given.start_timeout), self.name, self.report)
+
+    @cached_property
+    def _visitor(self) -> Visitor:
+        return Visitor(self.http, self._login)
+
+    def _pinned(self) -> CloudRunOptions:
+        return replace(self.given, secret=pinned(self._api, self._place[0], self.given.secret))
+
+    def _image(self, artifact: Artifact) -> "Image":
+        from baked_publish.images.image import Image  # noqa: PLC0415 - only a publish needs it
+
+        if not isinstance(artifact, Image):
+            raise TargetError(f"{self.target} takes an image, not {artifact.kind!r}")
+        return artifact
+
+    def _push(self, image: "Image") -> str:
+        for each in self._survey.disabled():
+            self.report.info(f"enabling {each}")
+            self._survey.enable(each)
+        if not self._storage.exists():
+            self.report.info(f"making the Artifact Registry repository {self.given.repository!r}")
+            self._storage.make(self.given.tags)
+        return self._storage.push(image, self.report)
+
+    def _make(self, roster: Roster, made: Mapping[str, Any], tag: str) -> None:
+        if roster.service is None:
+            self._service.make(made, tag)
+            return
+        revision = str(made["revision"])
+        self._service.change(lambda seen: edits.staged(seen, revision, made))
+
+    def _up(self, revision: str) -> Candidate:
+        """Wait until a revision is ready, and answers: the platform may say so before it does."""
+        roster = self._service.wait_for(revision, self.given.start_timeout)
+        self._visitor.wait(roster.links[revision], roster.url, self.given.start_timeout)
+        return roster.candidate(_found(roster, revision))
+
+    def _give_up(self, revision: str) -> None:
+        roster = self._service.look()
+        found = roster.find(revision)
+        if found is not None:
+            self.discard(roster.candidate(found))
+        elif roster.ledger and roster.ledger.made and not roster.revisions:
+            self._service.delete()
+
+    def _opened(self, revision: str) -> Roster:
+        """Promote, and let everybody visit: by the service's own switch, or by its policy where that is refused."""
+        try:
+            return self._sent_to(revision, public=True)
+        except (TargetError, PreflightError) as exc:
+            if "invoker" not in str(exc).lower():
+                raise
+            self.report.detail(f"{exc}; opening the service by its policy")
+        access.allow_all(self._service.run, self.name)
+        return self._sent_to(revision, public=None)
+
+    def _closed(self, revision: str) -> Roster:
+        access.forbid_all(self._service.run, self.name)
+        return self._sent_to(revision, public=False)
+
+    def _sent_to(self, revision: str, *, public: bool | None) -> Roster:
+        return self._service.change(lambda roster: edits.promoted(roster, revision, self.given.tags, public=public))
+
+    def _after(self, deployment: Deployment) -> None:
+        """See that the promotion shows where visitors come to; the promotion itself is done."""
+        if self.given.allow_unauthenticated and not self._visitor.reaches(
+            deployment.url, deployment.bundle_digest, REACHED
+        ):
+            self.report.warning(
+                f"{deployment.url} does not show the new data to everybody after {REACHED:.0f} s: an organization's "
+                f"policy may forbid it; look with `publish status cloudrun {self.name}`"
+            )
+        if self.given.domain:
+            project, region, _ = self._place
+            try:
+                records = map_domain(self._api, project, region, self.name, self.given.domain)
+            except PublishError as exc:
+                self.report.warning(f"the domain {self.given.domain!r} could not be mapped: {exc}")
+            else:
+                for each in records:
+                    self.report.info(f"DNS record: {each}")
+
+    def _delete(self, revision: str) -> None:
+        try:
+            self._service.run.delete_revision(self.name, revision)
+        except PublishError as exc:  # the newest one cannot be removed; it is without visitors and without a URL
+            self.report.detail(f"revision {revision} stays for now: {exc}")
+
+
+def _found(roster: Roster, revision: str) -> Revision:
+    found = roster.find(revision)
+    if found is None:
+        raise NotFoundError(f"revision {revision!r} of {roster.name!r} is not there any more")
+    return found

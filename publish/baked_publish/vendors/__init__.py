@@ -1,0 +1,1 @@
+"""Vendors: a thin client of each vendor's API; none knows what a Bundle is."""

@@ -1,0 +1,125 @@
+"""Google's JSON APIs that have no library of their own here: requests with a token, repeated while that may help."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
+
+from baked_publish.errors import NotFoundError, PreflightError, TargetError
+from baked_publish.vendors.google_login import Login
+
+if TYPE_CHECKING:
+    import httpx
+
+TEMPORARY: Final = frozenset({429, 500, 502, 503, 504})
+TRIES: Final = 6
+FIRST_WAIT, LONGEST_WAIT = 0.3, 20.0
+READ: Final = 60.0
+"""Seconds without a sign of life."""
+LONG: Final = 120.0
+"""Seconds that something which goes on after its answer may take."""
+JSON = Mapping[str, Any]
+
+
+def endpoint(service: str, region: str = "") -> str:
+    """Return where a service is spoken to, without a last slash; the environment may say otherwise, as for gcloud.
+
+    ``CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN`` and its like, by the service's name in capitals.
+    """
+    said = os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{service.upper()}")
+    return (said or f"https://{region + '-' if region else ''}{service}.googleapis.com").rstrip("/")
+
+
+class Api:
+    """Calls JSON APIs as whoever has logged in."""
+
+    def __init__(self, login: Login, http: "httpx.Client") -> None:
+        self.login = login
+        self._http = http
+
+    def call(self, method: str, url: str, body: JSON | None = None, **params: str) -> JSON:
+        """Return the JSON of an answer.
+
+        Raises PreflightError for what a login or a role would mend, NotFoundError for 404, TargetError for the rest.
+        """
+        response = self._sent(method, url, body, params)
+        if response.is_success:
+            return _json(response)
+        raise failed(response.status_code, _message(response), f"{method} {urlsplit(url).path}")
+
+    def settle(self, base: str, operation: JSON) -> JSON:
+        """Wait until an operation is done, for two minutes at most; return its response."""
+        began, pause = time.monotonic(), FIRST_WAIT
+        while not operation.get("done"):
+            if time.monotonic() - began > LONG:
+                raise TargetError(f"{operation.get('name')} is not done after {LONG:.0f} s: try again later")
+            time.sleep(pause)
+            pause = min(pause * 2, 5.0)
+            operation = self.call("GET", f"{base}/{operation['name']}")
+        if error := operation.get("error"):
+            raise TargetError(f"{operation.get('name')}: {error.get('message')}")
+        response: JSON = operation.get("response") or {}
+        return response
+
+    def _sent(self, method: str, url: str, body: JSON | None, params: Mapping[str, str]) -> "httpx.Response":
+        import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
+
+        failures = 0
+        while True:
+            headers = {"Authorization": f"Bearer {self.login.token()}"}
+            if self.login.quota_project:
+                headers["X-Goog-User-Project"] = self.login.quota_project
+            try:
+                response = self._http.request(method, url, json=body, params=params, headers=headers, timeout=READ)
+            except httpx.HTTPError as exc:
+                failures += 1
+                if failures >= TRIES:
+                    raise TargetError(f"{urlsplit(url).netloc} did not answer: {exc}; try again later") from exc
+            else:
+                failures += 1
+                if response.status_code not in TEMPORARY or failures >= TRIES:
+                    return response
+            time.sleep(min(FIRST_WAIT * 2**failures, LONGEST_WAIT))
+
+
+def failed(status: int, message: str, what: str) -> Exception:
+    """Return the error for what an API refused."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return PreflightError(f"Google does not accept the credentials for {what}: {message}; log in again")
+    if status == HTTPStatus.FORBIDDEN:
+        return PreflightError(f"{what} is forbidden: {message}; `publish doctor cloudrun` names the missing role")
+    if status == HTTPStatus.NOT_FOUND:
+        return NotFoundError(f"{what}: {message}")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return TargetError(f"{what}: a quota is used up: {message}; ask for more of it, or try again later")
+    return TargetError(f"{what} failed with {status}: {message}")
+
+
+def _json(response: "httpx.Response") -> JSON:
+    try:
+        value: Any = response.json() if response.content else {}
+    except ValueError as exc:
+        raise TargetError(f"{response.request.url.host} did not answer with JSON") from exc
+    if not isinstance(value, dict):
+        raise TargetError(f"{response.request.url.host} did not answer with a JSON object")
+    return cast("JSON", value)
+
+
+def _message(response: "httpx.Response") -> str:
+    try:
+        return str(response.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:200] or "no reason given"
+
+
+Found = Callable[[], JSON]
+
+
+def found(look: Found) -> JSON | None:
+    """Return what a look finds, None if there is nothing there."""
+    try:
+        return look()
+    except NotFoundError:
+        return None
