@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from baked_core import assets, failures, manifest, mounted, plugins, routes
 from baked_core.bundle import Baked
 from baked_core.database import Database, Opening
+from baked_core.door import Door
 from baked_core.request import Serving
 from baked_core.settings import Settings
 from baked_core.verify import verify_page
@@ -25,11 +26,13 @@ def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:
     """Make the application that serves ``baked``; ``/-/verify`` answers only to ``verify_token``."""
     serving = _serving(baked)
     verify = verify_page(serving, verify_token) if verify_token else None
-    table = routes.routes(serving, verify, _mounts(baked.root))
+    door = Door.of(serving)
+    public = serving if door is None else door.anonymous
+    table = routes.routes(public, verify, _mounts(baked.root), door)
     middleware = [Middleware(mounted.Mounted, base=serving.settings.base_url)]
     if serving.plugins is not None:
         middleware += [Middleware(wrapper) for wrapper in serving.plugins.wrappers()]
-    app = Starlette(routes=table, middleware=middleware, exception_handlers=failures.handlers(serving))
+    app = Starlette(routes=table, middleware=middleware, exception_handlers=failures.handlers(public, door))
     app.router.redirect_slashes = False
     return app
 

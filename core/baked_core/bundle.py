@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from msgspec import Struct
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from baked_core.errors import ManifestError
 from baked_core.manifest import FILE_NAME, Manifest, digest_of
@@ -27,6 +27,10 @@ class Baked(Struct, frozen=True):
     def __post_init__(self) -> None:
         if not self.digest:
             force_setattr(self, "digest", self.manifest.digest)
+
+    def narrowed(self, manifest: Manifest) -> Self:
+        """Return the same Bundle, digest included, of which only what ``manifest`` holds is told."""
+        return replace(self, manifest=manifest)
 
     @classmethod
     def open(cls, root: Path) -> Self:

@@ -34,7 +34,7 @@ class Canned(Struct, frozen=True):
         text = str(self.said.get("fragment") or "")
         return f"#{text}" if text else ""
 
-    def body(self, database: str) -> dict[str, Any]:
+    def body(self, database: str, *, private: bool) -> dict[str, Any]:
         """Return what JSON says of it: the keys of Datasette 1.0 that mean something where nothing is written."""
         return {
             "database": database,
@@ -45,7 +45,7 @@ class Canned(Struct, frozen=True):
             "fragment": self.said.get("fragment"),
             "parameters": list(self.params or ()),
             "is_write": False,
-            "private": False,
+            "private": private,
         }
 
 

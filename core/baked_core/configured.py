@@ -1,12 +1,13 @@
-"""A plugin's configuration: what metadata says under ``plugins``, secrets read from where they are kept."""
+"""Configuration with secrets: what metadata says under ``plugins``, each secret read from where it is kept."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from baked_core.errors import ManifestError
 from baked_core.metadata import Metadata, of_database, of_table
+from baked_core.shapes import is_list, is_object
 
 
 class Configured:
@@ -22,42 +23,35 @@ class Configured:
         for level in (of_table(metadata, database, table), of_database(metadata, database), metadata):
             found: Mapping[str, Any] = level.get("plugins") or {}
             if self._plugin in found:
-                told: Mapping[str, Any] = _resolved(found[self._plugin], self._plugin)
+                told: Mapping[str, Any] = resolved(found[self._plugin], f"plugin {self._plugin!r}")
                 return told
         return {}
 
 
-def _resolved(value: Any, plugin: str) -> Any:
-    if _is_list(value):
-        return [_resolved(each, plugin) for each in value]
-    return _of_object(value, plugin) if _is_object(value) else value
+def resolved(value: Any, who: str) -> Any:
+    """Return ``value`` with each ``$env`` and ``$file`` in it read; raise ManifestError naming ``who`` needs them."""
+    if is_list(value):
+        return [resolved(each, who) for each in value]
+    return _of_object(value, who) if is_object(value) else value
 
 
-def _of_object(told: Mapping[str, Any], plugin: str) -> Any:
+def _of_object(told: Mapping[str, Any], who: str) -> Any:
     if set(told) == {"$env"}:
-        return _of_environment(str(told["$env"]), plugin)
+        return _of_environment(str(told["$env"]), who)
     if set(told) == {"$file"}:
-        return _of_file(Path(str(told["$file"])), plugin)
-    return {name: _resolved(each, plugin) for name, each in told.items()}
+        return _of_file(Path(str(told["$file"])), who)
+    return {name: resolved(each, who) for name, each in told.items()}
 
 
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
-
-
-def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
-def _of_environment(name: str, plugin: str) -> str:
+def _of_environment(name: str, who: str) -> str:
     try:
         return os.environ[name]
     except KeyError:
-        raise ManifestError(f"plugin {plugin!r} needs the environment variable {name!r}: set it") from None
+        raise ManifestError(f"{who} needs the environment variable {name!r}: set it") from None
 
 
-def _of_file(path: Path, plugin: str) -> str:
+def _of_file(path: Path, who: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise ManifestError(f"plugin {plugin!r} needs the file {str(path)!r}, which cannot be read") from exc
+        raise ManifestError(f"{who} needs the file {str(path)!r}, which cannot be read") from exc

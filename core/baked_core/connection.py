@@ -15,6 +15,7 @@ from msgspec import Struct
 from baked_core import manifest
 from baked_core.authorizer import Authorizer
 from baked_core.errors import ManifestError, QueryError, QueryTimeout
+from baked_core.policy import folded
 from baked_core.sql import quote
 from baked_core.values import BrokenText, Row, Value
 
@@ -133,6 +134,34 @@ class Connection:
         with suppress(apsw.Error, ValueError, TypeError):
             cursor.execute(sql, _Blank())
         return found
+
+    def reads(self, sql: str) -> frozenset[tuple[str, str]] | None:
+        """Return each table and column that ``sql`` would read, in lower case; None if SQLite refuses it.
+
+        What a view reads is among them, and the view; a table that is only counted has an empty column.
+        """
+        found = set[tuple[str, str]]()
+
+        def note(action: int, one: str | None, two: str | None, _database: str | None, _by: str | None) -> int:
+            if action == apsw.SQLITE_READ:
+                found.add((folded(one or ""), folded(two or "")))
+            return apsw.SQLITE_OK
+
+        cursor, prepared = self._sqlite.cursor(), False
+
+        def stop(_cursor: object, _sql: str, _params: object) -> bool:
+            nonlocal prepared
+            prepared = True
+            return False
+
+        cursor.exec_trace = stop
+        self._sqlite.set_authorizer(note)
+        try:
+            with suppress(apsw.Error, ValueError, TypeError, KeyError):
+                cursor.execute(sql, _Blank())
+        finally:
+            self._sqlite.set_authorizer(None)
+        return frozenset(found) if prepared else None
 
     def _plain(self, sql: str, params: Params) -> Iterator[Row]:
         cursor = self._sqlite.cursor()

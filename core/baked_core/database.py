@@ -152,6 +152,14 @@ class Database:
         """Count the rows of every table by reading them, without a limit, on a connection opened anew; blocks."""
         return count_tables(self._opening.path, self.entry, immutable=self._opening.immutable)
 
+    def reads(self, statements: Mapping[str, str]) -> Mapping[str, frozenset[tuple[str, str]] | None]:
+        """Tell of each statement which tables and columns it would read, see ``Connection.reads``; blocks."""
+        connection = self._opening.connect(Whose.APP)
+        try:
+            return {name: connection.reads(sql) for name, sql in statements.items()}
+        finally:
+            connection.close()
+
     @property
     def path(self) -> Path:
         """Where the file lies."""

@@ -7,6 +7,7 @@ from starlette.responses import FileResponse, Response
 
 from baked_core import headers
 from baked_core.database import Database
+from baked_core.door import Door
 from baked_core.errors import Forbidden, NotFound, nearest
 from baked_core.metadata import of_database
 from baked_core.request import Serving
@@ -16,13 +17,17 @@ from baked_core.urls import tilde_decode
 def is_allowed(serving: Serving, name: str) -> bool:
     """Tell whether a database may be downloaded: by the setting, and by what metadata says of it."""
     said = of_database(serving.baked.manifest.metadata, name).get("allow_download", True)
-    return serving.settings.allow_download and said is not False and name in serving.baked.manifest.databases
+    allowed = serving.sight is None or name in serving.sight.files
+    return (
+        allowed and serving.settings.allow_download and said is not False and name in serving.baked.manifest.databases
+    )
 
 
-def download(serving: Serving) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """Make the page that answers with files."""
+def download(public: Serving, door: Door | None) -> Callable[[HttpRequest], Awaitable[Response]]:
+    """Make the page that answers with files; ``public`` is what somebody may see who is not known."""
 
     async def page(http: HttpRequest) -> Response:
+        serving, actor = (public, None) if door is None else door.admit(http)
         name = tilde_decode(http.path_params["database"])
         found = serving.databases.get(name)
         if found is None or name not in serving.baked.manifest.databases:
@@ -30,13 +35,13 @@ def download(serving: Serving) -> Callable[[HttpRequest], Awaitable[Response]]:
             raise NotFound(f"there is no database file {name + '.db'!r}{nearest(f'{name}.db', known)}")
         if not is_allowed(serving, name):
             raise Forbidden(f"downloading database {name!r} is switched off here: read its tables as CSV or JSON")
-        return _answer(http, serving, found)
+        return _answer(http, serving, found, known=actor is not None)
 
     return page
 
 
-def _answer(http: HttpRequest, serving: Serving, database: Database) -> Response:
-    added = headers.of_file(serving)
+def _answer(http: HttpRequest, serving: Serving, database: Database, *, known: bool) -> Response:
+    added = headers.of_file(serving, known=known)
     if serving.baked.immutable:
         added["etag"] = f'"{database.entry.sha256}"'
         if headers.matches(http.headers.get("if-none-match", ""), added["etag"]):

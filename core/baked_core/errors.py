@@ -14,7 +14,11 @@
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
+
+NO_SQL: Final = "SQL of your own is switched off here: use the filters of the table pages"
+CLOSED: Final = "this site is not for everybody: send the token that you were given, as Authorization: Bearer TOKEN"
+"""What somebody is told who may not see the pages that belong to no database."""
 
 
 class CoreError(Exception):

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from baked_core import headers
 from baked_core.args import Args
-from baked_core.errors import Busy, CoreError
+from baked_core.door import Door
+from baked_core.errors import CLOSED, Busy, CoreError, Forbidden, NotFound
 from baked_core.page import ErrorPage, Link
 from baked_core.renderers import json
 from baked_core.request import Request, Serving
@@ -22,12 +23,18 @@ _FILES = (".json", ".csv", ".blob", ".db", ".md")
 """Addresses whose errors are JSON: no person looks at them."""
 
 
-def handlers(serving: Serving) -> dict[Any, Handler]:
-    """Return what answers for each kind of exception."""
-    renderers = Renderers(serving)
+def handlers(public: Serving, door: Door | None) -> dict[Any, Handler]:
+    """Return what answers for each kind of exception; ``public`` is what somebody may see who is not known."""
+    renderers = Renderers(public)
+
+    def told(http: HttpRequest, status: int, title: str, message: str) -> Response:
+        request = _request(http, public, door)
+        if status == NotFound.status and request.serving.closed:  # what is there and what is not: no difference
+            status, title, message = Forbidden.status, Forbidden.title, CLOSED
+        return _answer(request, status, title, message, renderers)
 
     async def known(http: HttpRequest, exc: CoreError) -> Response:
-        response = _answer(http, exc.status, exc.title, str(exc), serving, renderers)
+        response = told(http, exc.status, exc.title, str(exc))
         if isinstance(exc, Busy):
             response.headers["retry-after"] = "5"
         return response
@@ -35,26 +42,27 @@ def handlers(serving: Serving) -> dict[Any, Handler]:
     async def refused(http: HttpRequest, exc: HTTPException) -> Response:
         title = HTTPStatus(exc.status_code).phrase
         message = "reading is all that can be done here" if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED else title
-        response = _answer(http, exc.status_code, title, message, serving, renderers)
+        response = told(http, exc.status_code, title, message)
         response.headers.update(exc.headers or {})
         return response
 
     async def unknown(http: HttpRequest, _exc: Exception) -> Response:
         message = "this server failed to answer; it is not your fault, and the log says more"
-        return _answer(http, 500, CoreError.title, message, serving, renderers)
+        return told(http, 500, CoreError.title, message)
 
     return {CoreError: known, HTTPException: refused, Exception: unknown}
 
 
-def _answer(
-    http: HttpRequest, status: int, title: str, message: str, serving: Serving, renderers: Renderers
-) -> Response:
-    urls = urls_of(http, serving)
+def _request(http: HttpRequest, public: Serving, door: Door | None) -> Request:
+    serving, actor = (public, None) if door is None else door.admit(http)
     last = http.scope["path"].rpartition("/")[2]
     kind = "html" if http.method in {"GET", "HEAD"} and not last.endswith(_FILES) else "json"
-    request = Request(serving, urls, (), kind, Args())
-    if kind == "json":
+    return Request(serving, urls_of(http, serving), (), kind, Args(), actor=actor)
+
+
+def _answer(request: Request, status: int, title: str, message: str, renderers: Renderers) -> Response:
+    if request.format == "json":
         return headers.finish(json.answer(json.failure(message, status), status), request, "")
-    home = (Link("home", urls.path("")),)
+    home = (Link("home", request.urls.path("")),)
     page = ErrorPage(title=title, crumbs=home, status=status, message=message)
     return headers.finish(renderers["html"](page, request), request, "")

@@ -25,6 +25,9 @@ CORS: Final = {
 
 Raw = list[tuple[bytes, bytes]]
 
+_VARY: Final = (b"vary", b"Cookie, Authorization")
+"""Where not everybody sees the same; what somebody gets who is known is kept nowhere."""
+
 
 def finish(response: Response, request: Request, etag: str, *, keep: bool = True) -> Response:
     """Add the headers that every answer of a view has; one that nobody may ``keep`` says so."""
@@ -32,21 +35,26 @@ def finish(response: Response, request: Request, etag: str, *, keep: bool = True
     raw = response.raw_headers
     raw += _common(html=request.format == "html", cors=settings.cors, origins=request.serving.origins)
     ttl = request.args.number("_ttl")
-    if not keep:
+    if request.serving.sight is not None:
+        raw.append(_VARY)
+    if not keep or request.actor is not None:
         raw.append((b"cache-control", b"private, no-store"))
     elif response.status_code < 400:  # noqa: PLR2004 - errors are not kept
         seconds = settings.default_cache_ttl if ttl is None else ttl
         raw.append((b"cache-control", _kept(seconds, settings.shared_cache_ttl if ttl is None else 0).encode()))
     else:
         raw.append((b"cache-control", b"no-store"))
-    if etag:
+    if etag and request.actor is None:
         raw.append((b"etag", etag.encode("latin-1")))
     return response
 
 
-def of_file(serving: Serving) -> dict[str, str]:
-    """Return the headers of a database's file."""
-    caching = {"cache-control": _kept(serving.settings.default_cache_ttl, serving.settings.shared_cache_ttl)}
+def of_file(serving: Serving, *, known: bool = False) -> dict[str, str]:
+    """Return the headers of a database's file, for a reader who is ``known`` or not."""
+    kept = _kept(serving.settings.default_cache_ttl, serving.settings.shared_cache_ttl)
+    caching = {"cache-control": "private, no-store" if known else kept}
+    if serving.sight is not None:
+        caching["vary"] = "Cookie, Authorization"
     return {**SAFE, **(CORS if serving.settings.cors else {}), **caching}
 
 

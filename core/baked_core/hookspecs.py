@@ -15,6 +15,11 @@ def configure(config: Any) -> None:
     """Take this plugin's own configuration at start: ``config()``, ``config(database, table)``, secrets resolved."""
 
 
+@hookspec(firstresult=True)
+def actor_from_request(request: Any) -> Mapping[str, Any] | None:
+    """Return who sent a request, such as ``{"id": "alice"}``, or None; ``request`` is Starlette's. Called for each."""
+
+
 @hookspec
 def prepare_connection(connection: Any, database: str) -> None:
     """Prepare a new ``apsw.Connection`` to ``database``: SQL functions, collations."""

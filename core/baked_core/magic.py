@@ -40,6 +40,11 @@ def _header(name: str, request: Request) -> str:
     return next((found.decode("latin-1") for key, found in request.headers if key == wanted), "")
 
 
+def _actor(name: str, request: Request) -> Value:
+    found = (request.actor or {}).get(name)
+    return found if isinstance(found, str | int | float) or found is None else str(found)
+
+
 def _cookie(name: str, request: Request) -> str:
     try:
         found = SimpleCookie(_header("cookie", request)).get(name)
@@ -66,7 +71,7 @@ def _is_random(name: str) -> bool:
 
 
 _KINDS: Final[Mapping[str, _Kind]] = {
-    "actor": _Kind(bool, lambda _name, _request: None),  # nobody is known here
+    "actor": _Kind(bool, _actor),
     "cookie": _Kind(bool, _cookie),
     "header": _Kind(bool, _header),
     "now": _Kind({"epoch", "date_utc", "datetime_utc"}.__contains__, _now),

@@ -29,6 +29,19 @@ def of_table(metadata: Metadata, database: str, table: str) -> Metadata:
     return _level(of_database(metadata, database), "tables", table)
 
 
+def of_query(metadata: Metadata, database: str, query: str) -> Metadata:
+    """Return what is said of a canned query beside its SQL."""
+    found: Metadata | str = _level(of_database(metadata, database), "queries", query)
+    return {} if isinstance(found, str) else found
+
+
+def hidden_columns(metadata: Metadata, database: str) -> Mapping[str, frozenset[str]]:
+    """Return the columns that nobody may read, by the table that has them."""
+    tables: Mapping[str, Metadata | None] = of_database(metadata, database).get("tables") or {}
+    found = {name: frozenset(map(str, (said or {}).get("hidden_columns") or ())) for name, said in tables.items()}
+    return {name: columns for name, columns in found.items() if columns}
+
+
 def about(*levels: Metadata) -> About:
     """Merge attribution from the levels, the nearest last; a name and its URL always come from the same level."""
     merged: dict[str, str] = {}

@@ -9,8 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
 
+from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp
 
+from baked_core.allow import Actor
 from baked_core.configured import Configured
 from baked_core.errors import ManifestError
 from baked_core.metadata import Metadata
@@ -56,6 +58,16 @@ class Plugins:
     def prepare_connection(self, connection: object, database: str) -> None:
         """Let each plugin add functions or collations to a new connection."""
         self._manager.hook.prepare_connection(connection=connection, database=database)
+
+    @property
+    def know_actors(self) -> bool:
+        """Whether any plugin may know who asks."""
+        return bool(self._manager.hook.actor_from_request.get_hookimpls())
+
+    def actor(self, http: HttpRequest) -> Actor | None:
+        """Ask the plugins who sent a request."""
+        found: Actor | None = self._manager.hook.actor_from_request(request=http)
+        return found
 
     def template_vars(self, page: object) -> Mapping[str, Any]:
         """Gather what plugins add to a page's template."""

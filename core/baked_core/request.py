@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
+from baked_core.allow import Actor
 from baked_core.args import Args
 from baked_core.bundle import Baked
+from baked_core.canned import Canned, find
 from baked_core.database import Database
 from baked_core.errors import NotFound, nearest
 from baked_core.facets import Facet
 from baked_core.plugins import Plugins
 from baked_core.settings import Settings
+from baked_core.sight import Sight
 from baked_core.urls import Urls
 
 Suggestions = dict[tuple[str, str, int], list[Facet]]
@@ -29,6 +32,12 @@ class Serving(Struct, frozen=True):
         default_factory=dict[tuple[str, str, int], list[Facet]]
     )
     """The facets that were found worth a look, by database, table and number of values: looked for once."""
+    sight: Sight | None = None
+    """What the reader may see, where not everybody may see everything; all of the above holds no more than that."""
+    anonymous: Sight | None = None
+    """What somebody sees who is not known."""
+    whole: "Serving | None" = None
+    """All that there is, for queries that the publisher opened; nothing else may look at it."""
 
     def database(self, name: str) -> Database:
         """Return the database called ``name``; raise NotFound."""
@@ -36,6 +45,36 @@ class Serving(Struct, frozen=True):
         if found is None:
             raise NotFound(f"there is no database {name!r}{nearest(name, self.databases)}")
         return found
+
+    def own_page(self, name: str) -> Database:
+        """Return the database called ``name`` if its own page may be seen, not only something in it; raise NotFound."""
+        if self.sight is not None and name in self.databases and name not in self.sight.databases:
+            raise NotFound(f"there is no database {name!r}{nearest(name, self.baked.manifest.databases)}")
+        return self.database(name)
+
+    def allows_sql(self, name: str) -> bool:
+        """Tell whether the reader may write SQL for the database called ``name``."""
+        return self.settings.default_allow_sql if self.sight is None else name in self.sight.sql
+
+    @property
+    def closed(self) -> bool:
+        """Whether the reader may see none of the pages that belong to no database."""
+        return self.sight is not None and not self.sight.instance
+
+    def is_private(self, database: str, name: str = "") -> bool:
+        """Tell whether a database, or something in it, can be seen here and not by everybody."""
+        if self.anonymous is None:
+            return False
+        if not name:
+            return database not in self.anonymous.databases
+        return (database, name) not in self.anonymous.relations | self.anonymous.queries
+
+    def opened(self, database: Database, query: Canned) -> tuple[Database, Canned] | None:
+        """Return a query that shows more than the reader may see otherwise, and the database with all it reads."""
+        if self.sight is None or self.whole is None or (database.name, query.name) not in self.sight.opened:
+            return None
+        found = find(self.whole.baked.manifest.metadata, database.name, query.name)
+        return None if found is None else (self.whole.databases[database.name], found)
 
 
 class Request(Struct, frozen=True):
@@ -54,6 +93,8 @@ class Request(Struct, frozen=True):
     """The path as it came, root path included."""
     headers: Sequence[tuple[bytes, bytes]] = ()
     """The headers as they came, names in lower case."""
+    actor: Actor | None = None
+    """Who asks, if a token or a plugin tells it."""
 
     @property
     def limit_ms(self) -> int | None:

@@ -15,8 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from baked_core import crawlers, headers, own, static
 from baked_core.args import Args
+from baked_core.door import Door
 from baked_core.download import download
-from baked_core.errors import NotFound
+from baked_core.errors import CLOSED, Forbidden, NotFound
 from baked_core.page import Page, Redirect
 from baked_core.renderers import blob, csv, json, markdown
 from baked_core.request import Request, Serving
@@ -76,6 +77,8 @@ class Endpoint(Struct, frozen=True):
     renderers: Renderers
     fixed: bool = True
     """Whether the same URL of the same Bundle always gives the same answer."""
+    door: Door | None = None
+    """What tells how much the reader may see; None where it is all of ``serving``."""
 
     async def __call__(self, http: HttpRequest) -> Response:
         """Answer: the straight line of every page."""
@@ -87,6 +90,8 @@ class Endpoint(Struct, frozen=True):
         if elsewhere:
             return headers.finish(RedirectResponse(elsewhere, 302), request, "")
         request.args.check_values()
+        if not request.names and request.serving.closed:
+            raise Forbidden(CLOSED)
         etag = self._etag(request)
         if etag and headers.matches(http.headers.get("if-none-match", ""), etag):
             return headers.finish(Response(status_code=304), request, etag)
@@ -108,24 +113,26 @@ class Endpoint(Struct, frozen=True):
         segments = [str(segment) for segment in http.path_params.values()]
         if segments and kind != "html":
             segments[-1] = segments[-1].removesuffix(f".{kind}")
-        urls = urls_of(http, self.serving)
+        serving, actor = (self.serving, None) if self.door is None else self.door.admit(http)
+        urls = urls_of(http, serving)
         query = http.scope["query_string"]
         names = (*map(tilde_decode, segments[:2]), *segments[2:])
         request = Request(
-            self.serving, urls, names, kind, Args.parse(query), query, http.scope["path"], http.scope["headers"]
+            serving, urls, names, kind, Args.parse(query), query, http.scope["path"], http.scope["headers"], actor
         )
-        known = bool(names) and names[0] in self.serving.databases
+        known = bool(names) and names[0] in serving.databases
         return request, "" if not known or all(map(is_canonical, segments)) else _canonical(http, urls, kind)
 
     def _etag(self, request: Request) -> str:
         baked = self.serving.baked
         if (
             not (self.fixed and baked.immutable)
+            or request.actor is not None
             or request.args.has("_where")
             or (request.format == "html" and self.serving.plugins is not None)
         ):
             return ""
-        if len(request.names) > 1 and not _is_table(self.serving, request.names):
+        if len(request.names) > 1 and not _is_table(request.serving, request.names):
             return ""
         name = f"{baked.digest}{request.urls}{request.names}{request.format}".encode("utf-8", "surrogatepass")
         tag = f'"{sha256(name + request.query).hexdigest()[:24]}"'
@@ -187,12 +194,14 @@ def urls_of(http: HttpRequest, serving: Serving) -> Urls:
     return Urls(str(scope.get("root_path", "")).rstrip("/"), f"{scheme}://{host}")
 
 
-def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, Any]) -> list[BaseRoute]:
-    """Return the table of routes, tried from above."""
+def routes(
+    serving: Serving, verify: own.Handler | None, mounts: Mapping[str, Any], door: Door | None
+) -> list[BaseRoute]:
+    """Return the table of routes, tried from above; ``serving`` is what somebody may see who is not known."""
     renderers = Renderers(serving)
 
     def page(path: str, view: AnyView, formats: Sequence[str] = PAGES, *, fixed: bool = True) -> Route:
-        endpoint = Endpoint(view, formats, serving, renderers, fixed)
+        endpoint = Endpoint(view, formats, serving, renderers, fixed, door)
         return Route(path, endpoint.__call__, methods=["GET", "OPTIONS"])
 
     def pages(path: str, view: AnyView, formats: Sequence[str] = PAGES) -> list[Route]:
@@ -222,7 +231,7 @@ def routes(serving: Serving, verify: own.Handler | None, mounts: Mapping[str, An
         page("/", index),
         page("/.json", index),
         *(Route(path, _moved(target), methods=["GET"]) for path, target in _MOVED.items()),
-        Route("/{database}.db", download(serving), methods=["GET"]),
+        Route("/{database}.db", download(serving, door), methods=["GET"]),
         page("/{database}", database),
         *pages("/{database}/-/query", query, DATA),
         *data("/{database}/-/query/parameters", views_own.parameters),

@@ -112,6 +112,8 @@ class Asked(Struct, frozen=True):
     """What metadata says of each table of the database."""
     settings: Settings
     format: str
+    allow_sql: bool
+    """Whether whoever asks may write SQL."""
 
     @property
     def said(self) -> Metadata:
@@ -128,7 +130,7 @@ def parse(asked: Asked) -> TableQuery:
     found = tuple([_filter(name, value, known) for name, value in args.pairs if _is_filter(name, known)])
     searches = search.parse(args, asked.database, relation, known, said)
     others = through.parse(args, asked.database, relation)
-    wheres = where.parse(args, asked.settings)
+    wheres = where.parse(args, allow_sql=asked.allow_sql)
     shown = _shown(args, relation, known)
     conditions = [
         *(each.clause for each in found),

@@ -5,7 +5,6 @@ from typing import Final
 
 from baked_core.args import Args
 from baked_core.errors import BadRequest, Forbidden
-from baked_core.settings import Settings
 from baked_core.sql import Clause
 
 _TOKEN: Final = re.compile(
@@ -19,10 +18,10 @@ _TOKEN: Final = re.compile(
 """What may hide a bracket, or the sign that a condition may not hold by itself."""
 
 
-def parse(args: Args, settings: Settings) -> tuple[str, ...]:
+def parse(args: Args, *, allow_sql: bool) -> tuple[str, ...]:
     """Return the conditions of a URL; raise BadRequest for one that is cut, Forbidden if visitors may write no SQL."""
     found = tuple(value for value in args.all("_where") if value.strip())
-    if found and not settings.default_allow_sql:
+    if found and not allow_sql:
         raise Forbidden("SQL of your own is switched off here: use filters instead of _where")
     for sql in found:
         _check(sql)

@@ -168,6 +168,7 @@ def _hash(path: Path, what: str, report: Report) -> str:
 def _bundle(frozen: Sequence[Frozen], site: Site, config: Config, report: Report) -> Bundle:
     others = [_file(path, source) for path, source in {**app_files(), **site.files}.items()]
     databases = {each.database.name: each.database for each in frozen}
+    config.require_permissions(databases, report)
     for warning in config.check(databases):
         report.warning(warning)
     manifest = Manifest(

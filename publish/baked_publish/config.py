@@ -6,12 +6,16 @@ a known one is an error that names it: a typo never passes silently. Any other i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from baked_core.manifest import Database
+from baked_core.rules import KEYS
 from baked_core.settings import SETTINGS, Setting
+from baked_publish import permitted
 from baked_publish.errors import ConfigError
+from baked_publish.report import Report
 from baked_publish.shapes import is_list, is_object
 from baked_publish.suggest import nearest
 
@@ -23,16 +27,17 @@ ABOUT: Final = (
     *("license", "license_url", "source", "source_url", "about", "about_url"),
 )
 ON: Final = ("success_message", "success_message_sql", "success_redirect", "error_message", "error_redirect")
-LATER: Final = {"allow", "allow_sql", "permissions"}
 WRITING: Final = "it belongs to queries that write, and what is published can only be read: take it out"
 REFUSED: Final = {
     **dict.fromkeys((f"on_{name}" for name in ON), WRITING),
-    "is_private": "nobody is known to this version, so nothing can be for one person: take it out",
+    "is_private": "it belongs to queries that readers store: write allow: {id: NAME} for a query of one person",
 }
 """Keys of a canned query that mean something in Datasette, and why not here."""
+REPLACED: Final = {"allow", "allow_sql"}
+"""Keys whose value is taken as a whole from the strongest file."""
 REFUSED_SETTINGS: Final = {
     **dict.fromkeys(("max_insert_rows", "max_post_body_bytes"), "what is published can only be read: take it out"),
-    **dict.fromkeys(("allow_signed_tokens", "max_signed_tokens_ttl"), "nobody signs in here: take it out"),
+    **dict.fromkeys(("allow_signed_tokens", "max_signed_tokens_ttl"), "nobody signs in here: give out tokens instead"),
     "template_debug": "pages never show their variables: look at a template with `publish serve --reload`",
 }
 """Settings that mean something in Datasette, and why not here."""
@@ -70,6 +75,13 @@ class Config:
                     if column not in known[table] and column not in ROWIDS:
                         where = f"{name}.{table}.{column}"
                         yield f"metadata names a column {where} that is not there{nearest(column, known[table])}"
+
+    def require_permissions(self, databases: Mapping[str, Database], report: Report) -> None:
+        """Raise ConfigError for a permission of something that is not there: what it should keep would be public."""
+        for wrong in permitted.misplaced(self.metadata, databases):
+            raise ConfigError(wrong)
+        if permitted.unreachable(self.metadata):
+            report.warning("metadata asks who a reader is, but there are no tokens: only a plugin can tell")
 
     def hidden(self, database: str) -> frozenset[str]:
         """Return the tables and views of ``database`` that the metadata hides."""
@@ -112,9 +124,14 @@ def load(files: Sequence[Path], settings: Sequence[tuple[str, str]] = ()) -> Con
 def _merge(weak: JSON, strong: JSON) -> JSON:
     merged = dict(weak)
     for key, value in strong.items():
-        both = is_object(value) and is_object(merged.get(key))
-        merged[key] = _merge(merged[key], value) if both else value
+        both = key not in REPLACED and is_object(value) and is_object(merged.get(key))
+        merged[key] = _merge_of(key)(merged[key], value) if both else value
     return merged
+
+
+def _merge_of(key: str) -> Callable[[JSON, JSON], JSON]:
+    """Allow blocks and tokens are replaced, not merged: together two of them would let in more than either."""
+    return (lambda weak, strong: {**weak, **strong}) if key in {"permissions", "tokens"} else _merge
 
 
 def _read(file: Path) -> JSON:
@@ -226,11 +243,26 @@ MODE: Final = (_mode, "raw or escaped")
 READS: Final = (_no, "false, or left out: what is published can only be read")
 TYPES: Final = (_types, "a type by column: url, email, json")
 COMMON: Final = {**dict.fromkeys(ABOUT, TEXT), "plugins": OPEN}
+ALLOW: Final = (permitted.is_allow, permitted.ALLOW)
+TOKENS: Final = (permitted.is_tokens, permitted.TOKENS)
+SECRET: Final = {"tokens"}
+"""Keys whose value is never printed."""
+
+
+def _permissions(level: str) -> JSON:
+    """Return the keys that say who may see something, and what each holds."""
+    found: JSON = {
+        "allow": ALLOW,
+        "permissions": (partial(permitted.is_permissions, level=level), permitted.permissions(level)),
+    }
+    return found | ({"allow_sql": ALLOW} if level in {"file", "database"} else {})
+
 
 QUERY: Final = Level(
     "query",
     {
         **COMMON,
+        **_permissions("query"),
         "sql": TEXT,
         "hide_sql": SWITCH,
         "fragment": TEXT,
@@ -242,7 +274,9 @@ TABLE: Final = Level(
     "table",
     {
         **COMMON,
+        **_permissions("table"),
         "hidden": SWITCH,
+        "hidden_columns": TEXTS,
         "sort": TEXT,
         "sort_desc": TEXT,
         "size": WHOLE,
@@ -258,10 +292,21 @@ TABLE: Final = Level(
         "column_types": TYPES,
     },
 )
-DATABASE: Final = Level("database", {**COMMON, "allow_download": SWITCH}, {"tables": TABLE, "queries": QUERY})
+DATABASE: Final = Level(
+    "database",
+    {**COMMON, **_permissions("database"), "allow_download": SWITCH},
+    {"tables": TABLE, "queries": QUERY},
+)
 ROOT: Final = Level(
     "file",
-    {**COMMON, "extra_css_urls": ASSETS, "extra_js_urls": ASSETS, "settings": OPEN},
+    {
+        **COMMON,
+        **_permissions("file"),
+        "tokens": TOKENS,
+        "extra_css_urls": ASSETS,
+        "extra_js_urls": ASSETS,
+        "settings": OPEN,
+    },
     {"databases": DATABASE},
 )
 
@@ -270,21 +315,19 @@ def _check(value: JSON, level: Level, file: Path, path: tuple[str, ...]) -> Iter
     """Yield the place of each key that is the publisher's own; raise ConfigError for what is not right."""
     for key, each in value.items():
         where = ".".join((*path, key))
-        if key in LATER:
-            raise ConfigError(
-                f"{str(file)!r}: {where!r} is not enforced by this version, so it is refused rather than ignored: "
-                "take it out, and publish only what everybody may see"
-            )
         if level is QUERY and key in REFUSED:
             raise ConfigError(f"{str(file)!r}: {where!r} is refused: {REFUSED[key]}")
         if key in level.below:
             yield from _check_below(each, level.below[key], file, (*path, key))
         elif key not in level.keys:
+            if key in KEYS:
+                raise ConfigError(f"{str(file)!r}: {where!r} is not a key of a {level.what}: see docs/permissions.md")
             if suggestion := nearest(key, [*level.keys, *level.below]):
                 raise ConfigError(f"{str(file)!r}: {where!r} is not a key of a {level.what}{suggestion}")
             yield where
         elif not level.keys[key][0](each):
-            raise ConfigError(f"{str(file)!r}: {where!r} is {each!r}, it must be {level.keys[key][1]}")
+            told = "is not right" if key in SECRET else f"is {each!r}"
+            raise ConfigError(f"{str(file)!r}: {where!r} {told}, it must be {level.keys[key][1]}")
 
 
 def _check_below(value: Any, level: Level, file: Path, path: tuple[str, ...]) -> Iterator[str]:

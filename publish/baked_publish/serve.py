@@ -105,6 +105,7 @@ class Looker:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / path)
         databases = {source.name: self._describe(source, config, report) for source in inputs.sources}
+        config.require_permissions(databases, report)
         manifest = Manifest("baked-data preview", databases, settings=self._settings(config), metadata=config.metadata)
         paths = {each.name: each.path for each in inputs.sources}
         app = create_app(Baked(manifest, paths, folder, immutable=self._immutable))

@@ -1,17 +1,11 @@
 """Shapes: what a value read from JSON or YAML is, told to the type checker as well."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
+from baked_core.shapes import is_list, is_object
 
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Tell whether ``value`` is a JSON object."""
-    return isinstance(value, dict)
-
-
-def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Tell whether ``value`` is a JSON array."""
-    return isinstance(value, list)
+__all__ = ["inner", "is_list", "is_object", "items"]
 
 
 def inner(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from baked_core.manifest import FILE_NAME, Manifest, canonical
+from baked_core.rules import Rules
 from baked_core.urls import tilde_encode
 from baked_publish.deployment import Candidate, Deployment
 from baked_publish.errors import VerifyError
@@ -104,12 +105,16 @@ def _require(at: Candidate | Deployment, differences: list[str]) -> None:
 
 
 def _pages(manifest: Manifest) -> Iterator[str]:
-    """Yield one page of each kind, so that a server that can't render is found before visitors find it."""
+    """Yield one page of each kind that everybody may see: a server that can't render is found before visitors come."""
+    rules = Rules(manifest.metadata, allow_sql=True)
     yield "/-/healthz"
-    yield "/"
+    if rules.instance(None):
+        yield "/"
     for name, database in manifest.databases.items():
-        yield f"/{tilde_encode(name)}"
-        shown = [table.name for table in database.tables.values() if not table.hidden]
+        if rules.database(None, name):
+            yield f"/{tilde_encode(name)}"
+        tables = (table for table in database.tables.values() if not table.hidden)
+        shown = [table.name for table in tables if table.virtual is None and rules.table(None, name, table.name)]
         if shown:
             yield f"/{tilde_encode(name)}/{tilde_encode(shown[0])}.json?_size=1"
 

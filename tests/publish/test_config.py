@@ -126,12 +126,6 @@ def test_what_is_not_right_is_told_with_its_place(tmp_path: Path, text: str, sai
         loaded(tmp_path, text)
 
 
-@pytest.mark.parametrize("text", ["allow: {id: root}", "databases: {d: {allow_sql: {}}}", "permissions: {}"])
-def test_permissions_are_refused_by_name_never_ignored(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ConfigError, match="is not enforced by this version, so it is refused"):
-        loaded(tmp_path, text)
-
-
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -228,6 +228,18 @@ def _count_sql(page: TablePage, _request: Request) -> str:
     return named(page.query.select.count())[0]
 
 
+def _private(page: DataPage, request: Request) -> bool:
+    relation = _relation(page)
+    name = (
+        relation.name
+        if relation is not None
+        else page.canned.name
+        if isinstance(page, QueryPage) and page.canned
+        else ""
+    )
+    return request.serving.is_private(page.database.name, name)
+
+
 _EXTRAS: Final[Mapping[str, Extra]] = {
     "columns": lambda page, _: page.columns,
     "render_cell": lambda page, _: [{} for _ in page.rows],
@@ -238,7 +250,7 @@ _EXTRAS: Final[Mapping[str, Extra]] = {
     "extras": _names,
     "database": lambda page, _: page.database.name,
     "database_color": lambda page, _: page.database.sha256[:6],
-    "private": lambda _page, _: False,
+    "private": _private,
     "primary_keys": _primary_keys,
     "column_details": _column_details,
     "column_types": _column_types,

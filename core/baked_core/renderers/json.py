@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -156,7 +157,7 @@ def _summary(database: Database, request: Request) -> Body:
         "color": database.sha256[:6],
         "path": request.urls.path(database.name),
         "size": database.size,
-        "tables_and_views_truncated": [_brief(table) for table in shown[:_FEW]],
+        "tables_and_views_truncated": [_brief(table, database.name, request) for table in shown[:_FEW]],
         "tables_and_views_more": len(shown) + len(database.views) > _FEW,
         "tables_count": len(shown),
         "table_rows_sum": sum(table.count for table in shown),
@@ -164,11 +165,11 @@ def _summary(database: Database, request: Request) -> Body:
         "hidden_table_rows_sum": sum(table.count for table in hidden),
         "hidden_tables_count": len(hidden),
         "views_count": len(database.views),
-        "private": False,
+        "private": request.serving.is_private(database.name),
     }
 
 
-def _brief(table: Table) -> Body:
+def _brief(table: Table, database: str, request: Request) -> Body:
     return {
         "name": table.name,
         "columns": [column.name for column in table.columns],
@@ -177,22 +178,25 @@ def _brief(table: Table) -> Body:
         "hidden": table.hidden,
         "fts_table": table.fts_table,
         "num_relationships_for_sorting": len(table.foreign_keys) + len(table.incoming),
-        "private": False,
+        "private": request.serving.is_private(database, table.name),
     }
 
 
 def _database(page: DatabasePage, request: Request) -> Body:
     everything: list[Table | View] = [*page.tables, *page.views]
+    private = partial(request.serving.is_private, page.database.name)
     return {
         "ok": True,
         "database": page.database.name,
-        "private": False,
+        "private": private(),
         "path": request.urls.path(page.database.name),
         "size": page.database.size,
-        "tables": [_table(table, hidden=table.name in page.hidden) for table in page.tables],
+        "tables": [
+            _table(table, hidden=table.name in page.hidden, private=private(table.name)) for table in page.tables
+        ],
         "hidden_count": sum(table.name in page.hidden for table in page.tables),
-        "views": [{"name": view.name, "columns": _columns(view), "private": False} for view in page.views],
-        "queries": [_query(each) for each in page.queries],
+        "views": [{"name": view.name, "columns": _columns(view), "private": private(view.name)} for view in page.views],
+        "queries": [_query(each, private=private(each.name)) for each in page.queries],
         "queries_more": False,
         "queries_count": len(page.queries),
         "allow_execute_sql": page.allow_sql,
@@ -201,16 +205,16 @@ def _database(page: DatabasePage, request: Request) -> Body:
     }
 
 
-def _query(query: Canned) -> Body:
+def _query(query: Canned, *, private: bool) -> Body:
     told = {key: value for key, value in query.said.items() if key not in {"plugins", "allow"}}
-    return {**told, "name": query.name, "title": query.title, "sql": query.sql, "private": False}
+    return {**told, "name": query.name, "title": query.title, "sql": query.sql, "private": private}
 
 
 def _columns(relation: Table | View) -> list[str]:
     return [column.name for column in relation.columns]
 
 
-def _table(table: Table, *, hidden: bool) -> Body:
+def _table(table: Table, *, hidden: bool, private: bool) -> Body:
     return {
         "name": table.name,
         "columns": _columns(table),
@@ -220,7 +224,7 @@ def _table(table: Table, *, hidden: bool) -> Body:
         "hidden": hidden,
         "fts_table": table.fts_table,
         "foreign_keys": {"incoming": _keys(table, incoming=True), "outgoing": _keys(table, incoming=False)},
-        "private": False,
+        "private": private,
     }
 
 
@@ -247,7 +251,9 @@ def _queries(page: QueriesPage, request: Request) -> Body:
         "ok": True,
         "database": page.database,
         "database_color": found.sha256[:6] if found else None,
-        "queries": [query.body(name) for name, query in page.queries],
+        "queries": [
+            query.body(name, private=request.serving.is_private(name, query.name)) for name, query in page.queries
+        ],
         "next": None,
         "next_url": None,
     }

@@ -58,7 +58,7 @@ def links(page: Page, request: Request) -> Links:
             return _table_links(page, request)
         case RowPage():
             return Links(json=urls.row(page.database.name, page.table.name, page.key_values, "json"))
-        case QueryPage() if page.sql and not page.error:
+        case QueryPage() if (page.sql or page.canned) and not page.error:
             return _query_links(page, request)
         case _:
             return Links()
@@ -123,8 +123,10 @@ def _query_links(page: QueryPage, request: Request) -> Links:
     return Links(
         json=json,
         csv=csv,
-        sql=urls.query(name, query=[("sql", page.sql), *given]) if page.allow_sql and not page.personal else "",
-        toggle=urls.path(name, page.canned.name, query=toggled),
+        sql=urls.query(name, query=[("sql", page.sql), *given])
+        if page.sql and page.allow_sql and not page.personal
+        else "",
+        toggle=urls.path(name, page.canned.name, query=toggled) if page.sql else "",
     )
 
 

@@ -7,17 +7,30 @@ from msgspec.structs import replace
 from baked_core import extras, magic
 from baked_core.canned import Canned
 from baked_core.database import Database, Whose
-from baked_core.errors import BadRequest
+from baked_core.errors import BadRequest, QueryError
 from baked_core.metadata import about, of_database
 from baked_core.page import QueryPage
 from baked_core.request import Request
+from baked_core.trace import CURRENT
 from baked_core.values import Value
 from baked_core.views.database import crumbs
 from baked_core.views.query import ARGUMENTS, answered
 
+FAILED = "this query cannot be run with these values: tell whoever publishes it"
+"""All that is said of an error of SQL that its reader may not see."""
+
 
 async def canned(request: Request, database: Database, query: Canned) -> QueryPage:
     """Run the query; ``:name`` in it is filled from the argument ``name``, a magic one from the request."""
+    opened = request.serving.opened(database, query)
+    if opened is None:
+        return await _answered(request, database, query)
+    CURRENT.set(None)  # the SQL is not told, in a trace neither
+    page = await _answered(request, *opened, sealed=True)
+    return replace(page, sql="", hide_sql=True, canned=query, metadata=query.said, database=database.entry)
+
+
+async def _answered(request: Request, database: Database, query: Canned, *, sealed: bool = False) -> QueryPage:
     wanted = extras.parse(request.args, extras.QUERY)
     found = await database.parameters(query.sql)
     names = found or ()
@@ -29,7 +42,7 @@ async def canned(request: Request, database: Database, query: Canned) -> QueryPa
     try:
         return await answered(request, database, page, values, Whose.PUBLISHER)
     except BadRequest as exc:
-        return replace(page, error=str(exc), status=exc.status)
+        return replace(page, error=FAILED if sealed and isinstance(exc, QueryError) else str(exc), status=exc.status)
 
 
 def _value(name: str, request: Request) -> Value:
@@ -50,6 +63,6 @@ def _page(request: Request, database: Database, query: Canned, names: Sequence[s
         sql=query.sql,
         canned=query,
         hide_sql=hidden or request.args.flag("_hide_sql"),
-        allow_sql=request.serving.settings.default_allow_sql,
+        allow_sql=request.serving.allows_sql(database.name),
         parameters=tuple((name, request.args.get(name)) for name in names),
     )

@@ -10,7 +10,7 @@ from baked_core.request import Request
 
 async def database(request: Request) -> DatabasePage | Redirect:
     """Show the tables and views of a database; ``?sql=`` leads to its SQL page."""
-    found = request.serving.database(request.names[0]).entry
+    found = request.serving.own_page(request.names[0]).entry
     if request.args.get("sql"):
         suffix = "" if request.format == "html" else request.format
         return Redirect(request.urls.query(found.name, suffix, request.args.pairs))
@@ -28,7 +28,7 @@ async def database(request: Request) -> DatabasePage | Redirect:
         tables=tuple(found.tables.values()),
         views=tuple(found.views.values()),
         hidden=frozenset(hidden),
-        allow_sql=request.serving.settings.default_allow_sql,
+        allow_sql=request.serving.allows_sql(found.name),
         queries=all_of(everything, found.name),
         table_metadata=said.get("tables") or {},
     )

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import apsw
 from msgspec.structs import asdict
 
-from baked_core.errors import NotFound
+from baked_core.errors import NO_SQL, Forbidden, NotFound
 from baked_core.manifest import Database, Table, View
 from baked_core.page import ApiPage, DocumentPage, Link
 from baked_core.request import Request
@@ -52,8 +52,8 @@ async def databases(request: Request) -> DocumentPage:
 
 
 async def actor(request: Request) -> DocumentPage:
-    """Show who asks: nobody is known here."""
-    return _document(request, "Actor", {"ok": True, "actor": None})
+    """Show who asks, as far as it is known."""
+    return _document(request, "Actor", {"ok": True, "actor": request.actor})
 
 
 async def config(request: Request) -> DocumentPage:
@@ -81,7 +81,7 @@ async def schema(request: Request) -> DocumentPage:
 
 async def database_schema(request: Request) -> DocumentPage:
     """Show the SQL that made one database."""
-    database = request.serving.database(request.names[0]).entry
+    database = request.serving.own_page(request.names[0]).entry
     sql = _schema(database)
     body = {"ok": True, "database": database.name, "schema": sql}
     return _document(request, f"Schema of {database.name}", body, _markdown(database.name, sql), database.name)
@@ -102,14 +102,17 @@ async def openapi(request: Request) -> ApiPage:
 
     serving = request.serving
     server = request.urls.absolute(request.urls.root)
-    body = document(serving.baked.manifest, server, allow_sql=serving.settings.default_allow_sql)
+    body = document(serving.baked.manifest, server, allow_sql=any(map(serving.allows_sql, serving.databases)))
     return ApiPage(title="API", crumbs=(Link("home", request.urls.path("")),), body=body)
 
 
 async def parameters(request: Request) -> DocumentPage:
     """Show the names of the parameters in an SQL query."""
     request.args.check(("sql",))
-    names = await request.serving.database(request.names[0]).parameters(request.args.get("sql"))
+    database = request.serving.own_page(request.names[0])
+    if not request.serving.allows_sql(database.name):
+        raise Forbidden(NO_SQL)
+    names = await database.parameters(request.args.get("sql"))
     return _document(request, "Parameters", {"ok": True, "parameters": list(names or ())})
 
 

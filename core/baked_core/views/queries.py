@@ -11,7 +11,7 @@ async def queries(request: Request) -> QueriesPage:
     """List the queries of every database, or of the one in the path."""
     request.args.check(("_ttl",))
     metadata = request.serving.baked.manifest.metadata
-    names = [request.serving.database(request.names[0]).name] if request.names else list(request.serving.databases)
+    names = [request.serving.own_page(request.names[0]).name] if request.names else list(request.serving.databases)
     found = {name: canned.all_of(metadata, name) for name in names}
     return QueriesPage(
         title="Queries",
@@ -33,5 +33,5 @@ async def definition(request: Request) -> DocumentPage:
     return DocumentPage(
         title=query.title,
         crumbs=crumbs(request, database, name),
-        body={"ok": True, "query": query.body(database)},
+        body={"ok": True, "query": query.body(database, private=request.serving.is_private(database, name))},
     )

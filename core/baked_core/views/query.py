@@ -8,7 +8,7 @@ from baked_core import extras
 from baked_core.args import FORMAT_ARGUMENTS
 from baked_core.connection import Rows
 from baked_core.database import Database, Whose
-from baked_core.errors import BadRequest, Forbidden, nearest
+from baked_core.errors import NO_SQL, BadRequest, Forbidden, nearest
 from baked_core.metadata import about, of_database
 from baked_core.page import QueryPage
 from baked_core.request import Request
@@ -20,9 +20,9 @@ ARGUMENTS = FORMAT_ARGUMENTS | {"sql", "_size", "_stream", "_blob_hash", "_hide_
 
 async def query(request: Request) -> QueryPage:
     """Run the SQL in the URL; ``:name`` in it is filled from the argument ``name``."""
-    database = request.serving.database(request.names[0])
-    if not request.serving.settings.default_allow_sql:
-        raise Forbidden("SQL of your own is switched off here: use the filters of the table pages")
+    database = request.serving.own_page(request.names[0])
+    if not request.serving.allows_sql(database.name):
+        raise Forbidden(NO_SQL)
     wanted = extras.parse(request.args, extras.QUERY)
     sql = request.args.get("sql")
     names = await database.parameters(sql) if sql.strip() else ()

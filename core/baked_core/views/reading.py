@@ -43,7 +43,8 @@ class Reading(Struct, frozen=True):
     def of(cls, request: Request, database: Database, relation: Table | View) -> "Reading":
         """Understand the URL; raise BadRequest for what means nothing."""
         tables: Metadata = of_database(request.serving.baked.manifest.metadata, database.name).get("tables") or {}
-        asked = Asked(request.args, database.entry, relation, tables, request.serving.settings, request.format)
+        serving, allow_sql = request.serving, request.serving.allows_sql(database.name)
+        asked = Asked(request.args, database.entry, relation, tables, serving.settings, request.format, allow_sql)
         return cls(request, database, relation, parse(asked), asked.said)
 
     @property

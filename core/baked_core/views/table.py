@@ -54,7 +54,7 @@ def _empty(reading: Reading, wanted: tuple[str, ...]) -> TablePage:
         sort=query.sort,
         size=query.size,
         sortable=table_query.sortable(table_query.columns_of(relation), reading.said),
-        allow_sql=request.serving.settings.default_allow_sql,
+        allow_sql=request.serving.allows_sql(name),
         extras=wanted,
         labels=tuple(query.select.labels),
     )
