@@ -50,7 +50,7 @@ class Closure:
 
     def _names(self) -> Iterator[str]:
         yield from map(folded, self._database.tables)
-        yield from map(folded, self._database.views)
+        yield from self._reads
 
     def _leaks(self, name: str, found: set[str]) -> bool:
         if name in self._reads:
