@@ -24,6 +24,7 @@ ATTACHED: Final = 10
 
 def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:
     """Make the application that serves ``baked``; ``/-/verify`` answers only to ``verify_token``."""
+    _check_language(baked)
     serving = _serving(baked)
     verify = verify_page(serving, verify_token) if verify_token else None
     door = Door.of(serving)
@@ -35,6 +36,14 @@ def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:
     app = Starlette(routes=table, middleware=middleware, exception_handlers=failures.handlers(public, door))
     app.router.redirect_slashes = False
     return app
+
+
+def _check_language(baked: Baked) -> None:
+    """Raise ManifestError at start if the pages' language has no strings; our own has them."""
+    if baked.manifest.metadata.get("language"):
+        from baked_core.strings import of_site  # noqa: PLC0415 - with the first page of HTML is soon enough
+
+        of_site(baked.root, baked.manifest.metadata)
 
 
 def _serving(baked: Baked) -> Serving:

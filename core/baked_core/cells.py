@@ -94,7 +94,7 @@ class Cells:
     def label(self, column: str, value: Value, word: Value) -> str:
         """Write a reference with the words of the row that it names beside it."""
         key = self._keys[column]
-        if self._database is None or word is None or isinstance(value, bytes) or value is None:
+        if self._database is None or word in {None, ""} or isinstance(value, bytes) or value is None:
             return self.null if value is None else self.value(column)(value)
         own = escape(str(value))
         words = self.blob(column, word) if isinstance(word, bytes) else self.short(str(word))

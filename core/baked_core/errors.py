@@ -85,3 +85,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     found = get_close_matches(word, list(known), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def suggested(message: str) -> str:
+    """Return the name that ``nearest`` put into a message, or nothing."""
+    from ast import literal_eval  # noqa: PLC0415
+
+    _, found, rest = message.partition("; did you mean ")
+    return str(literal_eval(rest.removesuffix("?"))) if found else ""

@@ -1,6 +1,6 @@
 """Failures: each error becomes an answer that helps, in the format that was asked for; never a trace or a path."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,15 +11,17 @@ from starlette.responses import Response
 from baked_core import headers
 from baked_core.args import Args
 from baked_core.door import Door
-from baked_core.errors import CLOSED, Busy, CoreError, Forbidden, NotFound
+from baked_core.errors import CLOSED, Busy, CoreError, Forbidden, NotFound, suggested
 from baked_core.page import ErrorPage, Link
 from baked_core.renderers import json
 from baked_core.request import Request, Serving
 from baked_core.routes import Renderers, urls_of
+from baked_core.urls import Urls, tilde_decode
+from baked_core.views.database import crumbs
 
 Handler = Callable[[HttpRequest, Any], Awaitable[Response]]
 
-_FILES = (".json", ".csv", ".blob", ".db", ".md")
+_FILES = (".json", ".csv", ".blob", ".db", ".md", ".atom")
 """Addresses whose errors are JSON: no person looks at them."""
 
 
@@ -57,12 +59,26 @@ def _request(http: HttpRequest, public: Serving, door: Door | None) -> Request:
     serving, actor = (public, None) if door is None else door.admit(http)
     last = http.scope["path"].rpartition("/")[2]
     kind = "html" if http.method in {"GET", "HEAD"} and not last.endswith(_FILES) else "json"
-    return Request(serving, urls_of(http, serving), (), kind, Args(), actor=actor)
+    return Request(serving, urls_of(http, serving), (), kind, Args(), path=http.scope["path"], actor=actor)
 
 
 def _answer(request: Request, status: int, title: str, message: str, renderers: Renderers) -> Response:
     if request.format == "json":
         return headers.finish(json.answer(json.failure(message, status), status), request, "")
-    home = (Link("home", request.urls.path("")),)
-    page = ErrorPage(title=title, crumbs=home, status=status, message=message)
+    root, serving = request.urls.root, request.serving
+    names = [tilde_decode(each) for each in request.path.removeprefix(root).split("/") if each]
+    page = ErrorPage(
+        title=title,
+        crumbs=crumbs(request, *names[:1]) if names and names[0] in serving.databases else crumbs(request),
+        status=status,
+        message=message,
+        near=_near(request.urls, names, suggested(message)) if status == HTTPStatus.NOT_FOUND else (),
+    )
     return headers.finish(renderers["html"](page, request), request, "")
+
+
+def _near(urls: Urls, names: Sequence[str], name: str) -> tuple[Link, ...]:
+    """Return a link to the page that a message suggests: the name in place of the last that was right."""
+    if not name or len(names) > 2:  # noqa: PLR2004 - a database and a table
+        return ()
+    return (Link(name, urls.path(*names[:-1], name)),)

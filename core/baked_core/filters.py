@@ -49,7 +49,7 @@ class Filter(Struct, frozen=True):
     def sentence(self) -> str:
         """The condition in words."""
         words = f"{self.column.name} {self.operator.label}"
-        return f"{words} {_shown(self.value)}" if self.operator.takes_value else words
+        return f"{words} {said(self.value)}" if self.operator.takes_value else words
 
 
 def parse(name: str, value: str, columns: Mapping[str, Column]) -> Filter:
@@ -66,7 +66,8 @@ def parse(name: str, value: str, columns: Mapping[str, Column]) -> Filter:
     return Filter(column, OPERATORS[operator], value)
 
 
-def _shown(value: str) -> str:
+def said(value: str) -> str:
+    """Write a value as a sentence has it: a number as it is, a text in quotes."""
     return value if _NUMBER(value) else f"“{value}”"
 
 

@@ -9,7 +9,7 @@ Metadata = Mapping[str, Any]
 
 
 class About(Struct, frozen=True):
-    """Where data comes from, under which licence, and where to read more; the nearest level that says it wins."""
+    """Where data comes from, of when, under which licence, and where to read more; the nearest level wins."""
 
     source: str = ""
     source_url: str = ""
@@ -17,6 +17,8 @@ class About(Struct, frozen=True):
     license_url: str = ""
     about: str = ""
     about_url: str = ""
+    date: str = ""
+    """ISO 8601: a day, a month or a year."""
 
 
 def of_database(metadata: Metadata, database: str) -> Metadata:
@@ -46,6 +48,8 @@ def about(*levels: Metadata) -> About:
     """Merge attribution from the levels, the nearest last; a name and its URL always come from the same level."""
     merged: dict[str, str] = {}
     for level in levels:
+        if level.get("date"):
+            merged["date"] = str(level["date"])
         for name in ("source", "license", "about"):
             url = web(level.get(f"{name}_url"))
             if level.get(name) or url:

@@ -202,3 +202,5 @@ class ErrorPage(Page, frozen=True, kw_only=True):
 
     status: int
     message: str
+    near: tuple[Link, ...] = ()
+    """Pages whose address is nearly the one that was asked for."""

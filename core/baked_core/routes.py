@@ -36,7 +36,8 @@ from baked_core.views.row import row
 AnyView = Callable[[Request], Awaitable[Any]]
 Renderer = Callable[[Page, Request], Response]
 
-DATA: Final = ("html", "json", "csv", "blob")
+DATA: Final = ("html", "json", "csv", "blob", "atom")
+RECORD: Final = ("html", "json", "csv", "blob")
 PAGES: Final = ("html", "json")
 TEXTS: Final = ("html", "json", "md")
 ROW: Final = 3
@@ -58,6 +59,7 @@ class Renderers:
             "csv": csv.render,
             "blob": blob.render,
             "md": markdown.render,
+            "atom": _atom,
         }
 
     def __getitem__(self, name: str) -> Renderer:
@@ -66,6 +68,12 @@ class Renderers:
 
             self._known["html"] = Html(self._baked.root, self._baked.manifest.metadata).render
         return self._known[name]
+
+
+def _atom(page: Page, request: Request) -> Response:
+    from baked_core.renderers import atom  # noqa: PLC0415 - few ask for feeds
+
+    return atom.render(page, request)
 
 
 class Endpoint(Struct, frozen=True):
@@ -212,7 +220,7 @@ def routes(
         return [page(path + suffix, view, ("json",), fixed=False) for suffix in ("", ".json")]
 
     ours = {name: getattr(views_own, name) for name in _OWN}
-    tables, rows = page("/{database}/{table}", named, DATA), page("/{database}/{table}/{key}", row, DATA)
+    tables, rows = page("/{database}/{table}", named, DATA), page("/{database}/{table}/{key}", row, RECORD)
     return [
         Shortcut(serving, mounts, tables, rows),
         *own.routes(serving, verify),

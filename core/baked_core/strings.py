@@ -9,6 +9,7 @@ import orjson
 from markupsafe import Markup, escape
 
 from baked_core.errors import ManifestError
+from baked_core.filters import Operator
 from baked_core.metadata import Metadata
 from baked_core.static import templates
 
@@ -38,9 +39,20 @@ class Strings:
         """Return the text of ``key`` with markup in its places; all else is escaped."""
         return Markup(escape(self._texts[key])).format(**values)  # noqa: S704 - escaped
 
-    def operator(self, name: str, label: str) -> str:
-        """Return the words of a filter operator; ``label`` where the language has none."""
-        return str(self._texts.get(f"operator.{name}", label))
+    def title(self, english: str) -> str:
+        """Return the title of one of the app's own pages; as it is where the language has none."""
+        return str(self._texts.get(f"title.{english}", english))
+
+    def operator(self, operator: Operator) -> str:
+        """Return the words of a filter operator."""
+        return str(self._texts.get(f"operator.{operator.name}", operator.label))
+
+    def date(self, iso: str) -> str:
+        """Write a date that may leave out its day, or its month as well: ``2026-11-25``, ``2026-11``, ``2026``."""
+        year, month, day, *_ = *map(int, iso.split("-")), 0, 0
+        if not month:
+            return str(year)
+        return self("date.day" if day else "date.month", day=day, month=self(f"month.{month}"), year=year)
 
     def number(self, value: float) -> str:
         """Group the digits of a number."""

@@ -4,8 +4,11 @@ The files are Datasette's: ``metadata.yml`` of 0.65 and ``datasette.yaml`` of 1.
 a known one is an error that names it: a typo never passes silently. Any other is the publisher's own, and is told of.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +44,8 @@ REFUSED_SETTINGS: Final = {
     "template_debug": "pages never show their variables: look at a template with `publish serve --reload`",
 }
 """Settings that mean something in Datasette, and why not here."""
+_DATE: Final = re.compile(r"\d{4}(-\d\d(-\d\d)?)?").fullmatch
+_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*").fullmatch
 ROWIDS: Final = {"rowid", "_rowid_", "oid"}
 
 
@@ -212,6 +217,18 @@ def _mode(value: Any) -> bool:
     return value in {"raw", "escaped"}
 
 
+def _language(value: Any) -> bool:
+    return isinstance(value, str) and _TAG(value) is not None
+
+
+def _date(value: Any) -> bool:
+    if not isinstance(value, str | int) or not _DATE(text := str(value)):
+        return False
+    with suppress(ValueError):
+        return bool(date.fromisoformat(f"{text}-01-01"[:10]))
+    return False
+
+
 def _no(value: Any) -> bool:
     return value is False
 
@@ -242,7 +259,9 @@ ASSETS: Final = (_assets, "a list of URLs, each a text or {url: URL, sri: HASH, 
 MODE: Final = (_mode, "raw or escaped")
 READS: Final = (_no, "false, or left out: what is published can only be read")
 TYPES: Final = (_types, "a type by column: url, email, json")
-COMMON: Final = {**dict.fromkeys(ABOUT, TEXT), "plugins": OPEN}
+LANGUAGE: Final = (_language, "a language as BCP 47 names it, such as en or de-AT")
+DATE: Final = (_date, "a date such as 2026-11-25, 2026-11 or 2026")
+COMMON: Final = {**dict.fromkeys(ABOUT, TEXT), "date": DATE, "plugins": OPEN}
 ALLOW: Final = (permitted.is_allow, permitted.ALLOW)
 TOKENS: Final = (permitted.is_tokens, permitted.TOKENS)
 SECRET: Final = {"tokens"}
@@ -305,6 +324,7 @@ ROOT: Final = Level(
         "tokens": TOKENS,
         "extra_css_urls": ASSETS,
         "extra_js_urls": ASSETS,
+        "language": LANGUAGE,
         "settings": OPEN,
     },
     {"databases": DATABASE},

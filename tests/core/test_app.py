@@ -57,7 +57,9 @@ def test_every_page_renders_as_html_without_script(client: TestClient, path: str
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert "<h1>" in response.text
-    assert "<script" not in response.text.replace('<script type="application/ld+json">', "")  # data, not script
+    scripts = re.findall(r"<script[^>]*>", response.text.replace('<script type="application/ld+json">', ""))  # data
+    editors = response.text.count('<form class="sql"')
+    assert len(scripts) == editors, "the one script that there is helps to write SQL"
     assert " style=" not in response.text
 
 
@@ -294,6 +296,7 @@ def test_a_preview_sees_what_is_written(tmp_path: Path) -> None:
 
 def test_a_filter_is_said_in_english(client: TestClient) -> None:
     page = client.get("/world/country?people__gt=50000&name__contains=s&_sort_desc=people").text
+    page = re.sub(r' <a class="remove".*?</a>', "", page)
     assert "2 rows where people &gt; 50000 and name contains “s” sorted by people descending" in page
 
 

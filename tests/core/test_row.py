@@ -54,3 +54,24 @@ def test_links_to_rows_with_labels_lead_there(serve: Serve) -> None:
     body = client.get("/data/t/007.json?_extra=foreign_key_tables").json()
     assert body["foreign_key_tables"][0]["count"] == 1
     assert urlsplit(body["foreign_key_tables"][0]["link"]).path == "/data/t"
+
+
+def test_a_row_is_called_by_its_label_and_shows_those_of_the_rows_it_refers_to(serve: Serve) -> None:
+    client = serve(
+        data="""
+        create table kind(id integer primary key, name text); insert into kind values (1, 'Oak & co'), (2, '');
+        create table tree(id integer primary key, name text, kind integer references kind(id), photo blob);
+        insert into tree values (7, 'The old one', 1, x'0102'), (8, ' ', 2, null);
+        """
+    )
+    page = client.get("/data/tree/7").text
+    assert "<h1>The old one</h1>" in page
+    assert "Row 7 of tree" in page
+    assert '<a href="/data/kind/1">Oak &amp; co</a> <span class="key">1</span>' in page
+    assert 'href="/data/tree/7.blob?_blob_column=photo"' in page
+    unnamed = client.get("/data/tree/8").text
+    assert "<h1>tree 8</h1>" in unnamed
+    assert '<a href="/data/kind/2">2</a>' in unnamed, "a label that is empty could not be clicked"
+    assert client.get("/data/tree/7.json").json()["rows"] == [
+        {"id": 7, "name": "The old one", "kind": 1, "photo": {"$base64": True, "encoded": "AQI="}}
+    ]

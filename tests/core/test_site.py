@@ -1,5 +1,6 @@
 """The publisher's own templates, plugins, static files and metadata."""
 
+import re
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -7,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from baked_core.errors import ManifestError
+from baked_core.renderers.naming import css_class
 from baked_core.static import templates
 
 Serve = Callable[..., TestClient]
@@ -108,3 +110,68 @@ def test_metadata_is_shown(serve: Serve) -> None:
     assert "1 hidden table" in client.get("/data").text
     listed = {t["name"]: t["hidden"] for t in client.get("/data.json").json()["tables"]}
     assert listed == {"s": False, "t": False, "u": True}
+
+
+NAMES = {
+    "index.html": "/",
+    "database.html": "/data",
+    "database-data.html": "/data",
+    "table-data-my~2Etable.html": "/data/my~2Etable",
+    f"table-data-{css_class('my.table')}.html": "/data/my~2Etable",
+    "table.html": "/data/my~2Etable",
+    "row-data-my~2Etable.html": "/data/my~2Etable/1",
+    "row.html": "/data/my~2Etable/1",
+    "_table-data-my~2Etable.html": "/data/my~2Etable",
+    "_table.html": "/data/my~2Etable",
+    "query-data-one.html": "/data/one",
+    "query-data.html": "/data/-/query?sql=select+1",
+    "query.html": "/data/one",
+    "document.html": "/-/versions",
+    "error-404.html": "/data/none",
+    "error.html": "/data/none",
+}
+"""What a publisher may write, and a page that shows it."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_of_the_publishers_goes_before_ours(serve: Serve, name: str) -> None:
+    client = serve(
+        data='create table "my.table"(id integer primary key); insert into "my.table" values (1)',
+        files={f"site/templates/{name}": "mine: {{ title }}"},
+        metadata={"databases": {"data": {"queries": {"one": "select 1"}}}},
+    )
+    assert "mine: " in client.get(NAMES[name]).text
+
+
+def test_the_more_special_template_goes_first(serve: Serve) -> None:
+    files = {f"site/templates/{name}.html": name for name in ("table", "table-data-t", "row", "row-data-t")}
+    client = serve(data="create table t(id integer primary key); insert into t values (1)", files=files)
+    assert client.get("/data/t").text == "table-data-t"
+    assert client.get("/data/t/1").text == "row-data-t"
+
+
+def test_an_error_leads_to_the_nearest_name_and_back(serve: Serve) -> None:
+    client = serve(data='create table "O\'Neil"(a)')
+    page = client.get("/data/O~27Neal").text
+    assert '<a href="/data/O~27Neil">O&#39;Neil</a>' in page
+    assert '<a href="/data">data</a>' in page
+    assert '<a href="/data">data</a>' in client.get("/dat").text
+    assert 'href="/">' in client.get("/nothing-like-it").text
+
+
+def test_a_page_says_of_when_its_data_is(serve: Serve) -> None:
+    tables = {"t": {"date": "2026-11"}}
+    client = serve(
+        data="create table t(a); create table u(a)",
+        metadata={"date": "2026-09-05", "databases": {"data": {"tables": tables}}},
+    )
+    assert '<time datetime="2026-11">November 2026</time>' in client.get("/data/t").text
+    for path in ("/", "/data", "/data/u", "/data/-/query?sql=select+1"):
+        assert '<time datetime="2026-09-05">5 September 2026</time>' in client.get(path).text
+
+
+def test_a_database_can_be_downloaded_from_its_page(serve: Serve) -> None:
+    page = serve(data="create table t(a)").get("/data").text
+    assert re.search(r'href="/data.db" rel="nofollow" download>Download the database <[^>]*>\(SQLite, 8.2 kB\)', page)
+    off = serve(other="create table t(a)", settings={"allow_download": False}).get("/other").text
+    assert "/other.db" not in off

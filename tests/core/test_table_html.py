@@ -68,7 +68,7 @@ def test_column_types_say_how_a_text_shows(client: TestClient) -> None:
 
 def test_facets_of_the_metadata_are_counted_and_lead_to_their_rows(client: TestClient) -> None:
     page = client.get("/data/tree").text
-    found = re.search(r'<li><a href="([^"]*)" rel="nofollow">Oak &amp; co</a> <span class="count">2</span></li>', page)
+    found = re.search(r'<li><a href="([^"]*)" rel="nofollow">Oak &amp; co</a> <span class="count">2</span>', page)
     assert found
     narrowed = client.get(unescape(found[1])).text
     assert "2 rows where kind = 10" in narrowed
@@ -113,7 +113,7 @@ def test_a_column_has_its_menu_and_its_words(client: TestClient) -> None:
 
 def test_the_sql_of_a_page_can_be_edited(client: TestClient) -> None:
     page = client.get("/data/tree?kind=10&_sort=id&_size=1").text
-    found = re.search(r'href="([^"]*)" rel="nofollow">See and edit the SQL', page)
+    found = re.search(r'href="([^"]*)" rel="nofollow" aria-label="See and edit the SQL', page)
     assert found
     answer = client.get(unescape(found[1]))
     assert answer.status_code == 200

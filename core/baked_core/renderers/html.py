@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
@@ -16,13 +16,27 @@ from baked_core.cells import Cells
 from baked_core.filters import OPERATORS
 from baked_core.grid import Grid, grid
 from baked_core.metadata import Metadata
-from baked_core.page import DataPage, ErrorPage, Page, QueryPage, RowPage, TablePage
+from baked_core.page import (
+    DataPage,
+    DocumentPage,
+    ErrorPage,
+    IndexPage,
+    Page,
+    QueriesPage,
+    QueryPage,
+    RowPage,
+    TablePage,
+)
+from baked_core.renderers.conditions import conditions
 from baked_core.renderers.linked_data import canonical, linked_data
 from baked_core.renderers.links import carried, heads, links
 from baked_core.renderers.naming import css_class, rows_templates, template_names
 from baked_core.request import Request
 from baked_core.static import templates
 from baked_core.strings import of_site
+
+_OURS: Final = (DocumentPage, ErrorPage, QueriesPage, QueryPage)
+"""Pages that are not called by the publisher's words."""
 
 
 class Html:
@@ -44,12 +58,13 @@ class Html:
             args=request.args,
             operators=tuple(OPERATORS.values()),
             links=links(page, request),
-            heads=heads(page, request) if isinstance(page, TablePage) else (),
+            title=self._title(page),
+            heads=heads(page, request, self._say) if isinstance(page, TablePage) else (),
+            conditions=conditions(page, request, self._say) if isinstance(page, TablePage) else (),
             carried=carried(page, request) if isinstance(page, TablePage) else (),
             rows_templates=list(rows_templates(page)) if isinstance(page, TablePage) else (),
             css_class=css_class,
             settings=request.serving.settings,
-            say=self._say,
             cells=cells,
             grid=self._grid(page, cells),
             static=partial(static.url, request.urls),
@@ -62,6 +77,13 @@ class Html:
         )
         status = page.status if isinstance(page, ErrorPage | QueryPage) else 200
         return HTMLResponse(body, status)
+
+    def _title(self, page: Page) -> str:
+        """Return what a page is called: in the publisher's words, or in those of the language."""
+        if isinstance(page, IndexPage) and not page.metadata.get("title"):
+            return f" {self._say('and')} ".join(each.name for each in page.databases) or self._say("index.nothing")
+        ours = isinstance(page, _OURS) and not (isinstance(page, QueryPage) and page.canned)
+        return self._say.title(page.title) if ours else page.title
 
     def _grid(self, page: Page, cells: Cells) -> Grid | None:
         if not isinstance(page, DataPage) or isinstance(page, RowPage):
@@ -77,6 +99,10 @@ class Html:
         environment = Environment(
             loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
         )
+        globals_: dict[str, Any] = {"say": self._say}
+        environment.globals.update(globals_)
+        environment.filters["number"] = self._say.number
+        environment.filters["date"] = self._say.date
         environment.filters["bytes"] = size
         environment.filters["json"] = pretty
         environment.filters["paragraphs"] = paragraphs

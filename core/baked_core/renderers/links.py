@@ -5,11 +5,24 @@ from functools import partial
 
 from msgspec import Struct
 
+from baked_core import atom, download
 from baked_core.metadata import texts
-from baked_core.page import DatabasePage, IndexPage, Link, Page, QueryPage, RowPage, TablePage
+from baked_core.page import (
+    ApiPage,
+    DatabasePage,
+    DataPage,
+    DocumentPage,
+    IndexPage,
+    Link,
+    Page,
+    QueryPage,
+    RowPage,
+    TablePage,
+)
 from baked_core.request import Request
 from baked_core.search import PREFIX
 from baked_core.sql import named
+from baked_core.strings import Strings
 from baked_core.table_query import ARGUMENTS, key_of
 
 
@@ -23,6 +36,14 @@ class Links(Struct, frozen=True):
     """The first page, where this is another."""
     everything: str = ""
     """All rows, where this page shows only some."""
+    columns: str = ""
+    """The same rows with all columns, where this page shows only some."""
+    feed: str = ""
+    """The same rows as an Atom feed, where they are entries of one."""
+    download: str = ""
+    """The file of the database, where it may be downloaded."""
+    schema: str = ""
+    """The SQL that made it."""
     sql: str = ""
     """Where the SQL can be changed."""
     toggle: str = ""
@@ -48,20 +69,33 @@ class Head(Struct, frozen=True):
 def links(page: Page, request: Request) -> Links:
     """Return the addresses of ``page`` in other formats and of what follows it."""
     urls = request.urls
+    found = Links()
     match page:
         case IndexPage():
-            return Links(json=urls.own("", format="json"))
+            found = Links(json=urls.own("", format="json"))
         case DatabasePage():
-            name = page.database.name
-            return Links(json=urls.path(name, format="json"), sql=urls.query(name))
+            found = _database_links(page, request)
         case TablePage():
-            return _table_links(page, request)
+            found = _table_links(page, request)
         case RowPage():
-            return Links(json=urls.row(page.database.name, page.table.name, page.key_values, "json"))
+            found = Links(json=urls.row(page.database.name, page.table.name, page.key_values, "json"))
         case QueryPage() if (page.sql or page.canned) and not page.error:
-            return _query_links(page, request)
+            found = _query_links(page, request)
+        case DocumentPage() if not isinstance(page, ApiPage):
+            found = Links(json=f"{request.path}.json")
         case _:
-            return Links()
+            pass
+    return found
+
+
+def _database_links(page: DatabasePage, request: Request) -> Links:
+    urls, name = request.urls, page.database.name
+    return Links(
+        json=urls.path(name, format="json"),
+        sql=urls.query(name) if page.allow_sql else "",
+        download=urls.path(name, format="db") if download.is_allowed(request.serving, name) else "",
+        schema=f"{urls.path(name)}/-/schema",
+    )
 
 
 def _table_links(page: TablePage, request: Request) -> Links:
@@ -76,7 +110,18 @@ def _table_links(page: TablePage, request: Request) -> Links:
         first=urls.path(*names, query=pairs) if request.args.has("_next") else "",
         sql=urls.query(page.database.name, query=_statement(page)) if page.allow_sql and not page.personal else "",
         everything=urls.path(*names) if page.query.narrowed else "",
+        columns=urls.path(*names, query=request.args.without("_col", "_nocol")) if _has_fewer(page) else "",
+        feed=_feed(page, urls.path(*names, format="atom", query=pairs)),
+        schema=f"{urls.path(*names)}/-/schema",
     )
+
+
+def _has_fewer(page: TablePage) -> bool:
+    return len(page.columns) < len(page.all_columns)
+
+
+def _feed(page: DataPage, url: str) -> str:
+    return url if atom.is_feed(page.columns) else ""
 
 
 def _statement(page: TablePage) -> list[tuple[str, str]]:
@@ -84,21 +129,22 @@ def _statement(page: TablePage) -> list[tuple[str, str]]:
     return [("sql", sql), *((name, str(value)) for name, value in values.items())]
 
 
-def _actions(page: TablePage, request: Request, name: str) -> Iterator[Link]:
+def _actions(page: TablePage, request: Request, name: str, say: Strings) -> Iterator[Link]:
     """Yield what a column's menu offers beside its description."""
     path = partial(request.urls.path, page.database.name, page.relation.name)
     plain = request.args.without("_next")
     unsorted = request.args.without("_sort", "_sort_desc", "_next")
     if name in page.sortable:
-        yield Link("Sort ascending", path(query=(*unsorted, ("_sort", name))))
-        yield Link("Sort descending", path(query=(*unsorted, ("_sort_desc", name))))
+        yield Link(say("column.up"), path(query=(*unsorted, ("_sort", name))))
+        yield Link(say("column.down"), path(query=(*unsorted, ("_sort_desc", name))))
     if request.serving.settings.allow_facet and name not in {each.facet.column.name for each in page.facets}:
-        yield Link("Count its values", path(query=(*plain, ("_facet", name))))
+        yield Link(say("column.count"), path(query=(*plain, ("_facet", name))))
     if (filled := (f"{name}__notblank", "1")) not in plain:
-        yield Link("Only rows where it is not blank", path(query=(*plain, filled)))
+        yield Link(say("column.filled"), path(query=(*plain, filled)))
     if name not in key_of(page.relation):
         shown = [pair for pair in plain if pair != ("_col", name)]
-        yield Link("Hide this column", path(query=shown if len(shown) < len(plain) else (*plain, ("_nocol", name))))
+        query = shown if len(shown) < len(plain) else (*plain, ("_nocol", name))
+        yield Link(say("column.hide"), path(query=query))
 
 
 def carried(page: TablePage, request: Request) -> list[tuple[str, str]]:
@@ -115,7 +161,11 @@ def carried(page: TablePage, request: Request) -> list[tuple[str, str]]:
 def _query_links(page: QueryPage, request: Request) -> Links:
     urls, pairs, name = request.urls, request.args.pairs, page.database.name
     if page.canned is None:
-        return Links(json=urls.query(name, "json", pairs), csv=urls.query(name, "csv", pairs))
+        return Links(
+            json=urls.query(name, "json", pairs),
+            csv=urls.query(name, "csv", pairs),
+            feed=_feed(page, urls.query(name, "atom", pairs)),
+        )
     plain = request.args.without("_show_sql", "_hide_sql")
     json, csv = (urls.path(name, page.canned.name, format=each, query=plain) for each in ("json", "csv"))
     toggled = (*plain, ("_show_sql" if page.hide_sql else "_hide_sql", "1"))
@@ -127,15 +177,16 @@ def _query_links(page: QueryPage, request: Request) -> Links:
         if page.sql and page.allow_sql and not page.personal
         else "",
         toggle=urls.path(name, page.canned.name, query=toggled) if page.sql else "",
+        feed=_feed(page, urls.path(name, page.canned.name, format="atom", query=plain)),
     )
 
 
-def heads(page: TablePage, request: Request) -> list[Head]:
+def heads(page: TablePage, request: Request, say: Strings) -> list[Head]:
     """Return the heads of a table's columns; a click sorts, another the other way."""
-    return [_head(page, request, name) for name in page.columns]
+    return [_head(page, request, name, say) for name in page.columns]
 
 
-def _head(page: TablePage, request: Request, name: str) -> Head:
+def _head(page: TablePage, request: Request, name: str, say: Strings) -> Head:
     sort = page.sort
     direction = "none" if sort is None or sort.column != name else "descending" if sort.descending else "ascending"
     argument = "_sort_desc" if direction == "ascending" else "_sort"
@@ -147,5 +198,5 @@ def _head(page: TablePage, request: Request, name: str) -> Head:
         unit=texts(page.metadata, "units").get(name, ""),
         url=request.urls.path(page.database.name, page.relation.name, query=pairs) if name in page.sortable else "",
         sorted=direction,
-        actions=tuple(_actions(page, request, name)),
+        actions=tuple(_actions(page, request, name, say)),
     )

@@ -6,14 +6,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from baked_core import extras
+from baked_core import extras, labels
 from baked_core.args import FORMAT_ARGUMENTS
 from baked_core.connection import Rows
 from baked_core.database import Database
 from baked_core.errors import BadRequest, NotFound, QueryTimeout
 from baked_core.filters import OPERATORS
 from baked_core.manifest import Column, ForeignKey, Table, View
-from baked_core.metadata import about, of_database, of_table
+from baked_core.metadata import Metadata, about, of_database, of_table
 from baked_core.page import Incoming, RowPage
 from baked_core.request import Request
 from baked_core.sql import Clause, Select, Term, bound, quote
@@ -22,6 +22,8 @@ from baked_core.urls import decode_key
 from baked_core.values import ExactText, Value
 from baked_core.views.database import crumbs
 
+LONG = 100
+"""Characters of its label that a row's page is called by."""
 COUNT_MS = 200
 """How long counting the rows that refer to this one may take, for each reference."""
 
@@ -47,12 +49,30 @@ async def row(request: Request) -> RowPage:
     if len(found.rows) > 1 and None in values:
         raise BadRequest(f"several rows of table {table.name!r} have this key: filter by COLUMN__isnull=1 to see them")
     page = _page(request, database, table, found, milliseconds=milliseconds, extras=wanted, statement=statement)
+    if request.format == "html":
+        page = await _labelled(request, database, table, page)
     if request.format == "html" or "foreign_key_tables" in wanted:
         page = replace(page, incoming=await _incoming(request, database, table, found))
     return page
 
 
-def _statement(table: Table, key: Mapping[str, Value]) -> Clause:
+async def _labelled(request: Request, database: Database, table: Table, page: RowPage) -> RowPage:
+    """Add the words of the row itself and of those that it refers to."""
+    tables: Metadata = of_database(request.serving.baked.manifest.metadata, database.name).get("tables") or {}
+    words = labels.select(labels.expandable(database.entry, table, tables), table.name, page.columns)
+    own = labels.label_of(table, tables.get(table.name) or {})
+    name = None if own is None else dict(zip(page.columns, page.rows[0], strict=True)).get(own)
+    if isinstance(name, str) and name.strip():
+        page = replace(page, title=name[:LONG])
+    if not words:
+        return page
+    key = _statement(table, dict(zip(page.key, decode_key(request.names[2]), strict=True)), words)
+    found = await database.query(key.sql, key.params, limit_ms=request.limit_ms)
+    return replace(page, labels=tuple(words), label_rows=[row[1:] for row in found.rows[:1]])
+
+
+def _statement(table: Table, key: Mapping[str, Value], words: Mapping[str, str] | None = None) -> Clause:
+    """Return the SQL that reads a row; with ``words``, only the first column of its key and these labels."""
     columns = columns_of(table)
     where = tuple(_equal(columns[name], value) for name, value in key.items())
     numbers_first = tuple(
@@ -60,7 +80,8 @@ def _statement(table: Table, key: Mapping[str, Value]) -> Clause:
         for name, value, untyped in zip(key, key.values(), untyped_key(table), strict=True)
         if untyped and isinstance(value, str)
     )
-    return Select(table.name, tuple(columns), where, numbers_first, limit=2 if None in key.values() else 1).page()
+    shown, limit = tuple(key)[:1] if words else tuple(columns), 2 if None in key.values() else 1
+    return Select(table.name, shown, where, numbers_first, limit=limit, labels=words or {}).page()
 
 
 def _equal(column: Column, value: Value) -> Clause:
