@@ -23,6 +23,9 @@ check: .venv/.dev ## lint and types
 clouds: .venv/.dev ## stand-ins of the platforms until Ctrl-C, and clouds.env to source; as root, with docker.io and docker-registry
 	@exec $(BIN)/python tests/clouds
 
+fuzz: .venv/.dev ## what `make test` fuzzes for seconds, for ten minutes a target; what ran new code is kept in .fuzz
+	FUZZ_SECONDS=600 FUZZ_EXAMPLES=3000 FUZZ_FOLDER=$(CURDIR)/.fuzz $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+
 bench: .venv/.dev ## the figures of docs/performance.md; about ten minutes
 	$(BIN)/python benchmarks/bake.py
 	$(BIN)/python benchmarks/serve.py
@@ -45,4 +48,4 @@ bench-image: .venv/.dev ## images beside docker build and push; as root, with do
 	@touch $@
 
 clean: ## remove what was built here; what is published stays
-	rm -rf .venv demo artifacts dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo artifacts dist .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis

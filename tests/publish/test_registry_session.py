@@ -147,7 +147,7 @@ def test_a_password_goes_to_no_token_server_that_is_not_safe() -> None:
         raise AssertionError("the password was sent")
 
     authority = Authority("ghcr.io", send, lambda: Credential(USER, PASSWORD), plain=False)  # type: ignore[arg-type] # it never answers
-    for realm in ("http://ghcr.io/token", "http://127.0.0.1/token", "ftp://ghcr.io", ""):
+    for realm in ("http://ghcr.io/token", "http://127.0.0.1/token", "ftp://ghcr.io", "https://[", "https:///token", ""):
         with pytest.raises(PreflightError, match="no secret goes there"):
             authority.answer(challenge(f'Bearer realm="{realm}"'), ("x",), None)
 
@@ -361,3 +361,15 @@ def test_challenges_are_read(header: str, scheme: str, said: dict[str, str]) -> 
 @pytest.mark.parametrize("header", ["", "Negotiate", 'Digest realm="r"'])
 def test_other_challenges_are_not_answered(header: str) -> None:
     assert challenge(header) is None
+
+
+def test_an_address_that_is_none_is_told_as_such(faulty: FaultyRegistry) -> None:
+    faulty.breaks("GET", "/manifests/", redirects(307, lambda _path: "http://["))
+    with repository(faulty.host, "session/nowhere") as there, pytest.raises(TargetError, match="address that is none"):
+        there.manifest("live")
+
+
+def test_a_header_that_is_no_ascii_is_read(faulty: FaultyRegistry) -> None:
+    faulty.breaks("HEAD", "/blobs/", says(200, x_greeting="gr\xfc\xdfe"))
+    with repository(faulty.host, "session/greeting") as there:
+        assert there.has(Descriptor.of(b"", MANIFEST).digest)

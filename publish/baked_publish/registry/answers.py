@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin, urlsplit
 
 from baked_publish.errors import TargetError
 
@@ -27,7 +28,7 @@ def whole(response: "httpx.Response") -> "httpx.Response":
             raise TargetError(
                 f"{asked.host} answers {asked.path!r} with more than {LARGEST:,} bytes: it is no registry"
             )
-    headers = [(key, value) for key, value in response.headers.multi_items() if key != "content-encoding"]
+    headers = [(key, value) for key, value in response.headers.raw if key.lower() != b"content-encoding"]
     return httpx.Response(response.status_code, headers=headers, content=bytes(data), request=response.request)
 
 
@@ -54,3 +55,15 @@ def field(response: "httpx.Response", name: str) -> Any:
     except (ValueError, KeyError, TypeError) as exc:
         asked = response.request.url
         raise TargetError(f"{asked.host} answers {asked.path!r} without {name!r} in JSON: it is no registry") from exc
+
+
+def address(base: str, said: str) -> str:
+    """Return the whole URL that a registry named in its answer to ``base``; raise TargetError if it is none."""
+    try:
+        url = urljoin(base, said)
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:  # a port is read only now, and may be no number
+            raise ValueError("it names no host")  # noqa: TRY301 - as urllib does for others
+    except ValueError as exc:
+        raise TargetError(f"{urlsplit(base).netloc} gave an address that is none: {said!r}: {exc}") from exc
+    return url

@@ -8,6 +8,7 @@ plainly; and never to anybody else.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import inf
@@ -123,10 +124,11 @@ class Authority:
         return self._send("GET", realm, params=[*said, *(("scope", scope) for scope in scopes)], headers=headers)
 
     def _require_safe(self, realm: str) -> None:
-        parts = urlsplit(realm)
-        plain = self._plain or (is_loopback(self._host) and is_loopback(parts.netloc))
-        if parts.netloc and (parts.scheme == "https" or (parts.scheme == "http" and plain)):
-            return
+        with suppress(ValueError):  # what is no address is not safe
+            parts = urlsplit(realm)
+            plain = self._plain or (is_loopback(self._host) and is_loopback(parts.netloc))
+            if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and plain)):
+                return
         raise PreflightError(
             f"{self._host} sends us to {_host(realm)!r} for a token, which does not speak https: no secret goes there"
         )
@@ -146,4 +148,6 @@ def advice(host: str) -> str:
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).netloc or url
+    with suppress(ValueError):
+        return urlsplit(url).netloc or url
+    return url

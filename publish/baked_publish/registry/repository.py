@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 from urllib.parse import urlsplit
 
 from baked_publish.errors import DigestError, NotFoundError, TargetError
-from baked_publish.registry.answers import field
+from baked_publish.registry.answers import address, field
 from baked_publish.registry.content import BLOCK, Blob
 from baked_publish.registry.descriptor import (
     DOCKER_LIST,
@@ -152,7 +152,8 @@ class Repository:
                 break
             found += field(response, "tags") or []
             following = response.links.get("next", {}).get("url", "")
-            path = following if urlsplit(following).netloc in {"", self.session.host} else ""
+            there = urlsplit(address(f"http://{self.session.host}/v2/", following)).netloc
+            path = following if there == self.session.host else ""
         return sorted(found)[:most]
 
     # Blobs

@@ -10,10 +10,10 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from baked_publish.errors import NotFoundError, PreflightError, TargetError
-from baked_publish.registry.answers import whole, words
+from baked_publish.registry.answers import address, whole, words
 from baked_publish.registry.auth import Authority, advice
 from baked_publish.registry.challenge import challenge
 from baked_publish.registry.credentials import Credential, Keychain
@@ -129,7 +129,7 @@ class Session:
     ) -> "Generator[httpx.Response, None, None]":
         """Send with what is known of authorization, once more if the registry asks for it, after any redirects."""
         self._choose()
-        url = urljoin(self._bases[0], path)
+        url = address(self._bases[0], path)
         if not self._own(url):
             self._require_safe(self._bases[0], url)
         sent = self._authority.header(scopes) if self._own(url) else None
@@ -158,7 +158,7 @@ class Session:
                 if not response.has_redirect_location or method not in {"GET", "HEAD"}:
                     yield response
                     return
-                target = urljoin(url, response.headers["location"])
+                target = address(url, response.headers["location"])
             self._require_safe(url, target)
             if not self._own(target):
                 headers = {key: value for key, value in headers.items() if key != "Authorization"}

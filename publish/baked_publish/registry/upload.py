@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, urlencode
 
 from baked_publish.errors import DigestError, NotFoundError, PreflightError, TargetError
-from baked_publish.registry.answers import whole
+from baked_publish.registry.answers import address, whole
 from baked_publish.registry.content import Blob
 from baked_publish.registry.patience import Temporary
 from baked_publish.registry.repository import Repository
@@ -157,4 +157,4 @@ def location(response: "httpx.Response") -> str:
     said: str = response.headers.get("location", "")
     if not said:
         raise TargetError(f"{response.request.url.host} began an upload without saying where: it is no registry")
-    return urljoin(str(response.request.url), said)
+    return address(str(response.request.url), said)
