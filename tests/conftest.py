@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-pytest_plugins = ("base_image", "engine", "registry", "pushing")
+pytest_plugins = ("base_image", "engine", "registry", "pushing", "flying")
 """The fixtures that are shared: a base image, a Docker engine, a registry and a repository in it."""
 
 

@@ -28,9 +28,10 @@ NEVER = {
         *(f"baked_publish.{name}" for name in STATIONS - {"vendors"}),
         *(
             f"baked_publish.{name}"
-            for name in ("commands", "engine", "images", "keeper", "ledger", "bundle", "cloudrun")
+            for name in ("commands", "engine", "images", "keeper", "ledger", "bundle", "cloudrun", "machines")
         ),
     },
+    "baked_publish.machines": {f"baked_publish.{name}" for name in STATIONS - {"registry", "vendors"} | {"commands"}},
     "baked_publish.cloudrun": {
         f"baked_publish.{name}" for name in (STATIONS - {"registry", "vendors"}) | {"commands", "bundle"}
     },

@@ -30,6 +30,7 @@ from baked_publish.pipeline import Outcome, Wish
 from baked_publish.publisher import Publisher
 from baked_publish.report import Silent
 from baked_publish.targets.docker import DockerPublisher
+from baked_publish.targets.fly import FlyPublisher
 from baked_publish.targets.local import LocalPublisher
 from baked_publish.targets.registry import RegistryPublisher
 from baked_publish.verify import read_manifest, verify
@@ -69,7 +70,7 @@ class Bench:
         return live.revision if live else None
 
 
-@pytest.fixture(params=["docker", "folder", "local", "registry"])
+@pytest.fixture(params=["docker", "fly", "folder", "local", "registry"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
@@ -85,6 +86,8 @@ def kind(request: pytest.FixtureRequest) -> tuple[type[Publisher], Mapping[str, 
     """Return the target that a test runs against, its options, and what comes before each name."""
     if request.param == "docker":
         return DockerPublisher, request.getfixturevalue("docker_options"), ""
+    if request.param == "fly":
+        return FlyPublisher, request.getfixturevalue("fly_options"), ""
     if request.param == "folder":
         return FolderPublisher, {}, ""
     if request.param == "registry":

@@ -1,0 +1,64 @@
+"""Fly options: where and on what an app runs, and how visitors are brought to it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from baked_publish.images.options import ImageOptions
+from baked_publish.options import option
+
+Kind = Literal["shared", "performance"]
+Autostop = Literal["stop", "suspend", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlyOptions(ImageOptions):
+    """Where and on what an app runs; what is said here costs nothing while nobody visits."""
+
+    org: str | None = option(None, "Organization that a new app belongs to.", envvar="FLY_ORG", release=False)
+    region: tuple[str, ...] = option((), "Region, such as ams; repeatable. By default as before.", envvar="FLY_REGION")
+    machines: int = option(1, "Machines in each region.")
+    memory: int = option(256, "Megabytes of memory of a machine.")
+    cpus: int = option(1, "Processors of a machine.")
+    cpu_kind: Kind = option("shared", "Kind of processor.")
+    soft_limit: int = option(20, "Requests at once from which on other machines are preferred.")
+    hard_limit: int | None = option(None, "Requests at once that a machine gets at most; by default no limit.")
+    autostop: Autostop = option("stop", "What happens to a machine that nobody visits.")
+    min_machines: int = option(0, "Machines that run though nobody visits, in the first region.")
+    domain: tuple[str, ...] = option((), "Host name of your own to ask a certificate for; repeatable.")
+    secret: tuple[str, ...] = option((), "Secret of the app that has to be set, by its name; repeatable.")
+    start_timeout: float = option(180.0, "Seconds that the app gets to come up.", release=False, locates=True)
+    settle: float = option(
+        10.0, "Seconds after which Fly's proxies know of a new machine.", release=False, locates=True
+    )
+    drain: float = option(10.0, "Seconds that requests under way get to end.", release=False, locates=True)
+    rate: float = option(1.0, "Requests a second of each kind that Fly's API takes.", release=False, locates=True)
+    secret_digests: tuple[tuple[str, str], ...] = ()
+    """What those secrets are now, as Fly's digests tell it: another value is a change. No flag; read from the app."""
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a deployment remembers of them, as plain JSON."""
+        return {name: _plain(getattr(self, name)) for name in REMEMBERED}
+
+    @classmethod
+    def remembered(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Return what :meth:`kept` returned, read back from JSON, as values of the fields."""
+        return {name: tuple(values[name]) if name in PLURAL else values[name] for name in REMEMBERED if name in values}
+
+
+REMEMBERED = (
+    "region",
+    "machines",
+    "memory",
+    "cpus",
+    "cpu_kind",
+    "soft_limit",
+    "hard_limit",
+    "autostop",
+    "min_machines",
+)
+"""What a machine is made by; a rollback makes it of these again."""
+PLURAL = frozenset({"region"})
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

@@ -1,0 +1,386 @@
+"""The target ``fly``: machines of an app on Fly, brought up outside of its load balancer, verified, then opened.
+
+All that is remembered lies in the metadata of the machines. The app comes before the image: its name is the
+repository's.
+"""
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from weakref import finalize
+
+from baked_publish.artifacts import Artifact, Recipe
+from baked_publish.bundle import Bundle
+from baked_publish.deployment import Candidate, Change, Deployment, Finding
+from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError, UsageError
+from baked_publish.images.recipe import ImageRecipe
+from baked_publish.images.uploads import uploads
+from baked_publish.keeper.files import make_folder
+from baked_publish.keeper.folder import home
+from baked_publish.keeper.lock import locked
+from baked_publish.ledger.lease import place
+from baked_publish.machines.fleet import Fleet, Group
+from baked_publish.machines.inside import Inside
+from baked_publish.machines.launch import Launch
+from baked_publish.machines.lease import Leases
+from baked_publish.machines.options import FlyOptions
+from baked_publish.machines.preview import Preview, open_app
+from baked_publish.machines.prices import estimate
+from baked_publish.machines.promotion import Promotion
+from baked_publish.machines.record import PAST, Record, Standing, past_text
+from baked_publish.machines.store import Store, host, image_of, require_size, unpacked
+from baked_publish.machines.survey import Survey, no_login, pushing
+from baked_publish.publisher import BasePublisher, Can
+from baked_publish.report import Report
+from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.fly_login import FIX, Login
+from baked_publish.vendors.fly_pace import Pace
+
+if TYPE_CHECKING:
+    import httpx
+
+NAME: Final = re.compile(r"(?=.{1,30}$)[a-z0-9]+(?:-[a-z0-9]+)*")
+"""An app's name is a host name, and a preview's has 8 characters more."""
+URL: Final = "https://{app}.fly.dev"
+ALL: Final = 100
+POLL: Final = 1.0
+"""Seconds between two looks at a log that is followed."""
+PATIENCE: Final = 10.0
+"""Seconds that one visitor's question may take; the first one starts a machine that was stopped."""
+
+
+class FlyPublisher(BasePublisher):
+    """Serves on Fly, from machines that stop while nobody visits; no Docker and no flyctl needed."""
+
+    target: ClassVar[str] = "fly"
+    options: ClassVar[type] = FlyOptions
+    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.HISTORY, Can.LOGS, Can.SERVE})
+    called: ClassVar[str] = "--app"
+
+    def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None:
+        if not NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be an app's name: small letters and digits, with single dashes between them, 30 at "
+                "most; choose one with --app"
+            )
+        super().__init__(options, name, http, report)
+        self.given: FlyOptions = options
+        self._leases: Leases | None = None
+
+    # Before the bake
+
+    def preflight(self) -> Sequence[Finding]:
+        """Look whether Fly knows us, whether the app is free or ours, and whether it has what the options say."""
+        if Login.find() is None:
+            return (no_login(),)
+        survey = Survey(self._fly, self.name, self.given)
+        findings = list(survey.findings())
+        if any(each.what == f"app {self.name}" and each.ok for each in findings):
+            findings.append(pushing(self._store(self.name).repository))
+        return findings
+
+    def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
+        """Ask for an image for linux/amd64, which is what Fly runs."""
+        return ImageRecipe(options=self.given)
+
+    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:
+        """Name what is created, what is uploaded, other options, and machines of somebody else."""
+        image = image_of(artifact)
+        require_size(image)
+        known, fleet = Survey(self._fly, self.name, self.given).found(), self._fleet()
+        changes = list[Change]()
+        if known is None:
+            changes.append(Change("create", f"app {self.name}", after=f"in the organization {self.given.org}"))
+        if fleet.strangers:
+            told = f"{len(fleet.strangers)} machines of app {self.name} that baked-data did not make"
+            changes.append(Change("overwrite", told, ", ".join(fleet.strangers)))
+        wanted = self.given.kept()
+        if live is None or fleet.live is None:
+            where = ", ".join(self.given.region)
+            changes.append(Change("create", f"{self.given.machines} machines in each of {where}"))
+        else:
+            old = fleet.live.record.options
+            changes += [
+                Change("change", key.replace("_", "-"), _shown(old.get(key)), _shown(wanted[key]))
+                for key in wanted
+                if old.get(key) != wanted[key]
+            ]
+        changes += uploads(image, self._store(self.name).repository if known else None)
+        return [*changes, *estimate(self.given, unpacked(image))]
+
+    @contextmanager
+    def lock(self) -> Generator[None, None, None]:
+        """Keep every other publish of this app out, and finish what a killed one had begun."""
+        folder = home(self.target)
+        make_folder(folder)
+        lock = folder / f".{sha256(f'{self._fly.base} {self.name}'.encode()).hexdigest()[:20]}.lock"
+        leases = Leases(self._fly, self.name, place(folder))
+        with locked(lock, f"another publish of {self.name!r}"), leases.held():
+            fleet = self._fleet()
+            leases.take(machine for group in fleet.groups for machine in group.machines[:1])
+            self._promotion.heal(fleet)
+            self.given = self._remembering(fleet)
+            self._leases = leases
+            try:
+                yield
+            finally:
+                self._leases = None
+
+    # What there is
+
+    def live(self) -> Deployment | None:
+        """Return what visitors get, or are to get where nothing runs."""
+        live = self._fleet().live
+        return None if live is None or live.standing is None else self._live(live, live.standing)
+
+    def history(self) -> Sequence[Deployment]:
+        """List what is and was live, newest first."""
+        fleet = self._fleet()
+        live = fleet.live
+        if live is None or live.standing is None:
+            return ()
+        past = [self._deployment(each.record, each.standing) for each in fleet.past]
+        return [self._live(live, live.standing), *past]
+
+    def candidates(self) -> Sequence[Candidate]:
+        """List previews and what a killed run left behind, newest first."""
+        return [self._candidate(each) for each in self._fleet().candidates]
+
+    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
+        """GET ``path`` from inside a machine of the deployment; what is live is asked for its health as visitors do."""
+        if isinstance(at, Deployment) and path == "/-/healthz":
+            return super().fetch(at, path, headers)
+        fleet = self._fleet()
+        live = fleet.live
+        group = fleet.candidate(at.revision) if isinstance(at, Candidate) else live
+        if group is None or group.record.revision != at.revision:
+            raise TargetError(f"revision {at.revision!r} of {self.name!r} has no machine that could be asked")
+        machine = group.leader
+        if not machine.running:
+            self._fly.start(self.name, machine.id)
+            self._fly.wait(self.name, dict(machine.raw), "started", self.given.start_timeout)
+            self._launch.wait(Group((machine,)))
+        return Inside(self._fly, self.name, machine.id).get(path, headers)
+
+    def logs(self, follow: bool) -> Iterator[str]:  # noqa: FBT001 - the protocol's shape
+        """Yield the log lines that Fly keeps of the app, following on."""
+        if self._fleet().live is None:
+            raise NotFoundError(f"nothing is live as {self.name!r} on Fly")
+        following = ""
+        while True:
+            lines, following = self._fly.log(self.name, following)
+            for each in lines:
+                yield f"{each.get('timestamp', '')} {each.get('region', '')} {each.get('message', '')}".strip()
+            if not follow:
+                return
+            time.sleep(POLL)
+
+    # What changes it
+
+    def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
+        """Push the image and bring machines of it up that no visitor reaches."""
+        image = image_of(artifact)
+        open_app(self._fly, self.name, self.given.org or "personal")
+        staged = next((each for each in self._fleet().candidates if each.record.release == release), None)
+        if staged is not None and not staged.kept:
+            return self._candidate(self._attended(self._launch.complete(staged)))
+        now = datetime.now(UTC)
+        revision = f"{now:%Y%m%d-%H%M%S}-{release[:8]}"
+        taken = {each.revision for each in self.history()} | {each.revision for each in self.candidates()}
+        revision = f"{revision}-{now:%f}" if revision in taken else revision
+        record = Record(
+            revision=revision,
+            release=release,
+            bundle=artifact.bundle.digest,
+            image=self._store(self.name).push(image, revision),
+            staged=now.isoformat(),
+            options=self.given.kept(),
+        )
+        return self._made(record, token)
+
+    def recall(self, old: Deployment) -> Candidate:
+        """Make machines of an old image again, as they were."""
+        fleet = self._fleet()
+        known = [*([fleet.live.record] if fleet.live else []), *(each.record for each in fleet.past)]
+        record = next((each for each in known if each.revision == old.revision), None)
+        if record is None or not self._store(self.name).holds(record.image):
+            raise NotFoundError(
+                f"the image of {old.revision!r} is gone: Fly's registry, or somebody, removed it. What is live stays "
+                "live; `publish history` lists what else there is"
+            )
+        if again := fleet.candidate(old.revision):
+            self._launch.remove(again)
+        return self._made(record, secrets.token_urlsafe(32))
+
+    def keep(self, candidate: Candidate) -> Candidate:
+        """Show ``candidate`` at a URL of its own, and let its machines rest until it is promoted."""
+        self._preview.show(self._found(candidate))
+        return replace(candidate, kept=True, url=self._url(self._preview.app))
+
+    def promote(self, candidate: Candidate, percent: int = ALL) -> Deployment:
+        """Bring the visitors to the machines of ``candidate``, then retire those that had them."""
+        if percent != ALL:
+            raise TargetError(f"{self.target} sends all visitors or none, not {percent} %")
+        green, fleet = self._found(candidate), self._fleet()
+        standing = self._promotion.run(green, fleet)
+        if green.kept:
+            self._preview.close(candidate.revision)
+        self._certify()
+        return self._live(green, standing)
+
+    def discard(self, candidate: Candidate) -> None:
+        """Remove the machines of ``candidate``."""
+        if found := self._fleet().candidate(candidate.revision):
+            self._launch.remove(found)
+            if found.kept:
+                self._preview.close(candidate.revision)
+
+    def prune(self, keep: int) -> None:
+        """Forget all but the ``keep`` newest old deployments, and remove their images if the registry lets us."""
+        fleet = self._fleet()
+        live, past = fleet.live, fleet.past
+        if live is None or len(past) <= keep:
+            return
+        self._fly.note(self.name, live.leader.id, PAST, past_text(past[:keep]))
+        needed = {each.record.image for each in fleet.groups} | {each.record.image for each in past[:keep]}
+        self._store(self.name).drop({each.record.image for each in past[keep:]} - needed)
+
+    def unpublish(self) -> None:
+        """Remove the app with all that is in it, or our machines alone where somebody else has some there."""
+        fleet = self._fleet()
+        self._preview.close()
+        if fleet.strangers:
+            for each in fleet.groups:
+                self._launch.remove(each)
+            self.report.info(f"app {self.name} stays: {', '.join(fleet.strangers)} is not ours")
+            return
+        self._fly.delete_app(self.name)
+        self._fly.nonces.clear()
+
+    # The parts
+
+    @cached_property
+    def _fly(self) -> Fly:
+        login = Login.find()
+        if login is None:
+            raise PreflightError(f"there is no token for Fly: {FIX}")
+        return Fly(self.http, login, Pace(self.given.rate))
+
+    def _fleet(self) -> Fleet:
+        return Fleet.of(self._fly.machines(self.name))
+
+    def _store(self, app: str) -> Store:
+        store = Store(app, self._fly.login, self.report)
+        finalize(self, store.session.__exit__)
+        return store
+
+    @property
+    def _launch(self) -> Launch:
+        return Launch(self._fly, self.name, host(), self.given.start_timeout, self.report)
+
+    @property
+    def _promotion(self) -> Promotion:
+        return Promotion(self._launch, self.given.settle, self.given.drain, self._reached, self.report)
+
+    @property
+    def _preview(self) -> Preview:
+        org = self.given.org or "personal"
+        return Preview(self._launch, self._store, org, self.given.settle, self.report)
+
+    def _remembering(self, fleet: Fleet) -> FlyOptions:
+        """Return the options with the regions that are live, where none is given, and what the secrets are now."""
+        given = self.given
+        if not given.region and fleet.live:
+            given = replace(given, region=tuple(fleet.live.record.options["region"]))
+        if given.secret:
+            there = self._fly.secrets(self.name)
+            given = replace(given, secret_digests=tuple((each, there.get(each, "")) for each in sorted(given.secret)))
+        return given
+
+    def _made(self, record: Record, token: str) -> Candidate:
+        return self._candidate(self._attended(self._launch.make(record, token)))
+
+    def _attended(self, group: Group) -> Group:
+        """Take the lease of new machines, and give way to a publish that began earlier."""
+        if self._leases is not None:
+            self._leases.take(group.machines[:1])
+        self._launch.require_alone(group, ())
+        return group
+
+    def _found(self, candidate: Candidate) -> Group:
+        found = self._fleet().candidate(candidate.revision)
+        if found is None:
+            raise NotFoundError(f"revision {candidate.revision!r} of {self.name!r} has no machines on Fly")
+        return found
+
+    def _url(self, app: str) -> str:
+        """Return where visitors find an app; BAKED_FLY_URL says it for a stand-in: ``http://{ip}:8080``."""
+        template = os.environ.get("BAKED_FLY_URL") or URL
+        if "{ip}" not in template:
+            return template.format(app=app)
+        try:
+            shared = [str(each["ip"]) for each in self._fly.addresses(app) if each.get("shared")]
+        except NotFoundError:
+            shared = []
+        return template.format(app=app, ip=shared[0]) if shared else ""
+
+    def _reached(self) -> bool:
+        import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
+
+        try:
+            return self.http.get(f"{self._url(self.name)}/-/healthz", timeout=PATIENCE).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _certify(self) -> None:
+        """Ask for the certificates that are missing, and say what the name's owner has to write."""
+        try:
+            there = self._fly.certificates(self.name) if self.given.domain else []
+            for each in self.given.domain:
+                if each not in there:
+                    self._fly.request_certificate(self.name, each)
+                    self.report.warning(f"{each}: let its DNS name {self.name}.fly.dev as CNAME; Fly then certifies it")
+        except PublishError as exc:  # the publish itself is done
+            self.report.warning(f"a certificate could not be asked for: {exc}")
+
+    def _candidate(self, group: Group) -> Candidate:
+        record, leader = group.record, group.leader
+        return Candidate(
+            target=self.target,
+            name=self.name,
+            revision=record.revision,
+            url=self._url(self._preview.app) if group.kept else f"http://{leader.id}.vm.{self.name}.internal:8080",
+            release=record.release,
+            bundle_digest=record.bundle,
+            artifact_digest=record.image.removeprefix("sha256:"),
+            token=leader.token,
+            kept=group.kept,
+        )
+
+    def _live(self, group: Group, standing: Standing) -> Deployment:
+        return replace(self._deployment(group.record, standing), live=True, token=group.leader.token)
+
+    def _deployment(self, record: Record, standing: Standing) -> Deployment:
+        return Deployment(
+            target=self.target,
+            name=self.name,
+            revision=record.revision,
+            url=self._url(self.name),
+            release=record.release,
+            bundle_digest=record.bundle,
+            artifact_digest=record.image.removeprefix("sha256:"),
+            created=standing.promoted,
+            previous=standing.previous or None,
+        )
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

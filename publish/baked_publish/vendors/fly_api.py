@@ -1,0 +1,275 @@
+"""The client: each thing that the Machines API is asked for, no faster than it takes it.
+
+After https://docs.machines.dev and flyctl's own library. What Fly refuses for now is asked again, bounded; a request
+that makes something is asked again only where Fly says that it did not begin with it.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from baked_publish.errors import NotFoundError, TargetError
+from baked_publish.vendors.fly_answers import LateError, RefusedError, error_of
+from baked_publish.vendors.fly_login import Login
+from baked_publish.vendors.fly_pace import LOOKING, Pace
+
+if TYPE_CHECKING:
+    import httpx
+
+FLAPS: Final = "https://api.machines.dev"
+API: Final = "https://api.fly.io"
+REGISTRY: Final = "registry.fly.io"
+TIMEOUT: Final = 90.0
+"""Seconds for one answer; the API itself waits for a state, or a command, for up to 60."""
+PATIENCE: Final = 120.0
+"""Seconds for all attempts at one request."""
+LONGEST_WAIT: Final = 60
+"""Seconds that the API takes in one request to wait for a state."""
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 15.0
+NONCE: Final = "fly-machine-lease-nonce"
+AGAIN: Final = frozenset({429, 502, 503, 504})
+"""Status codes after which the same question may be answered."""
+JSON = dict[str, Any]
+
+
+@dataclass
+class Fly:
+    """Talks to the Machines API as one login."""
+
+    http: "httpx.Client"
+    login: Login
+    pace: Pace = field(default_factory=Pace)
+    base: str = field(default_factory=lambda: os.environ.get("FLY_FLAPS_BASE_URL") or FLAPS)
+    api: str = field(default_factory=lambda: os.environ.get("FLY_API_BASE_URL") or API)
+    nonces: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The leases that we hold, by machine: sent with whatever is asked of it."""
+
+    # Apps
+
+    def app(self, name: str) -> JSON:
+        """Return an app; raise NotFoundError if there is none, PreflightError if it belongs to somebody else."""
+        found: JSON = self._ask("GET", f"/apps/{_part(name)}", "get app", name)
+        return found
+
+    def create_app(self, name: str, org: str) -> None:
+        """Make an app without anything in it."""
+        self._ask("POST", "/apps?wait=true", "create app", name, {"app_name": name, "org_slug": org})
+
+    def delete_app(self, name: str) -> None:
+        """Remove an app with all its machines."""
+        self._ask("DELETE", f"/apps/{_part(name)}?force=true", "delete app", name)
+
+    def apps(self, org: str) -> list[JSON]:
+        """List the apps of an organization."""
+        found: list[JSON] = self._ask("GET", f"/apps?org_slug={_part(org)}", "list apps", org).get("apps") or []
+        return found
+
+    def regions(self) -> list[str]:
+        """List the codes of all regions."""
+        told = self._ask("GET", "/platform/regions", "get regions", "")
+        return [str(each["code"]) for each in told.get("Regions") or told.get("regions") or ()]
+
+    def addresses(self, app: str) -> list[JSON]:
+        """List the addresses of an app."""
+        found: list[JSON] = self._ask("GET", _app(app, "ip_assignments"), "list ips", app).get("ips") or []
+        return found
+
+    def assign(self, app: str, kind: str) -> None:
+        """Give an app an address: ``shared_v4`` or ``v6``."""
+        self._ask("POST", _app(app, "ip_assignments"), "assign ip", app, {"type": kind})
+
+    def secrets(self, app: str) -> dict[str, str]:
+        """Return the digest of each secret of an app, by name; never its value."""
+        told = self._ask("GET", _app(app, "secrets"), "list secrets", app)
+        return {str(each["name"]): str(each.get("digest", "")) for each in told.get("secrets") or ()}
+
+    def certificates(self, app: str) -> list[str]:
+        """List the host names that an app has certificates for."""
+        told = self._ask("GET", _app(app, "certificates"), "list certificates", app)
+        return [str(each["hostname"]) for each in told.get("certificates") or ()]
+
+    def request_certificate(self, app: str, hostname: str) -> JSON:
+        """Ask for a certificate; return what has to stand in the name's DNS."""
+        body = {"hostname": hostname}
+        told: JSON = self._ask("POST", _app(app, "certificates/acme"), "create certificate", app, body)
+        return told
+
+    def drop_certificate(self, app: str, hostname: str) -> None:
+        """Remove a host name."""
+        self._ask("DELETE", _app(app, f"certificates/{_part(hostname)}"), "delete certificate", app)
+
+    def log(self, app: str, following: str) -> tuple[list[JSON], str]:
+        """Return the newest log lines, or those after ``following``, and where the next ones begin."""
+        url = f"{self.api}/api/v1/apps/{_part(app)}/logs?next_token={_part(following)}"
+        told = self._ask("GET", url, "get logs", app)
+        lines: list[JSON] = [each.get("attributes") or {} for each in told.get("data") or ()]
+        meta: JSON = told.get("meta") or {}
+        return lines, str(meta.get("next_token") or following)
+
+    # Machines
+
+    def machines(self, app: str) -> list[JSON]:
+        """List the machines of an app; none if there is no app."""
+        try:
+            found: list[JSON] = self._ask("GET", _app(app, "machines"), "list machines", app)
+        except NotFoundError:
+            return []
+        return found
+
+    def machine(self, app: str, machine: str) -> JSON:
+        """Return one machine."""
+        found: JSON = self._ask("GET", _machine(app, machine), LOOKING, machine)
+        return found
+
+    def create(self, app: str, body: JSON) -> JSON:
+        """Make a machine and boot it."""
+        made: JSON = self._ask("POST", _app(app, "machines"), "create machine", app, body)
+        return made
+
+    def start(self, app: str, machine: str) -> None:
+        """Start a machine that is stopped; nothing happens if it runs."""
+        self._ask("POST", _machine(app, machine, "start"), "start machine", machine)
+
+    def stop(self, app: str, machine: str) -> None:
+        """Let a machine end what it does and stop, as its configuration says."""
+        self._ask("POST", _machine(app, machine, "stop"), "stop machine", machine, {})
+
+    def wait(self, app: str, machine: JSON, state: str, within: float) -> None:
+        """Wait until a machine is in a state; raise LateError if it is not, within as many seconds."""
+        deadline = time.monotonic() + within
+        while True:
+            left = max(1, min(LONGEST_WAIT, int(deadline - time.monotonic())))
+            version = f"&instance_id={machine['instance_id']}" if machine.get("instance_id") else ""
+            path = _machine(app, machine["id"], f"wait?state={state}&timeout={left}{version}")
+            try:
+                self._ask("GET", path, "wait machine", machine["id"])
+            except LateError:
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+
+    def cordon(self, app: str, machine: str) -> None:
+        """Send no visitors to a machine any more."""
+        self._ask("POST", _machine(app, machine, "cordon"), "cordon machine", machine)
+
+    def uncordon(self, app: str, machine: str) -> None:
+        """Send visitors to a machine."""
+        self._ask("POST", _machine(app, machine, "uncordon"), "uncordon machine", machine)
+
+    def destroy(self, app: str, machine: str) -> None:
+        """Remove a machine, running or not; nothing happens if it is gone."""
+        with suppress(NotFoundError):
+            self._ask("DELETE", _machine(app, machine) + "?force=true", "destroy machine", machine)
+        self.nonces.pop(machine, None)
+
+    def note(self, app: str, machine: str, key: str, value: str) -> None:
+        """Write one key of a machine's metadata."""
+        path = _machine(app, machine, f"metadata/{_part(key)}")
+        self._ask("POST", path, "set metadata", machine, {"value": value})
+
+    def run(self, app: str, machine: str, command: list[str], stdin: str, timeout: int) -> JSON:
+        """Run a command in a machine, and return its ``exit_code``, ``stdout`` and ``stderr``."""
+        body = {"command": command, "stdin": stdin, "timeout": timeout}
+        told: JSON = self._ask("POST", _machine(app, machine, "exec"), "exec machine", machine, body)
+        return told
+
+    # Leases
+
+    def lease(self, app: str, machine: str) -> JSON | None:
+        """Return who has the lease of a machine, None if nobody has it."""
+        try:
+            told: JSON = self._ask("GET", _machine(app, machine, "lease"), "get lease", machine)
+        except NotFoundError:
+            return None
+        found: JSON = told.get("data") or {}
+        return found or None
+
+    def take_lease(self, app: str, machine: str, description: str, seconds: int) -> None:
+        """Take the lease of a machine, or renew ours; raise LockedError if somebody else has it."""
+        body = {"ttl": seconds, "description": description}
+        told: JSON = self._ask("POST", _machine(app, machine, "lease"), "create lease", machine, body)
+        self.nonces[machine] = str(told["data"]["nonce"])
+
+    def release_lease(self, app: str, machine: str, nonce: str) -> None:
+        """Give a lease back; nothing happens if it is gone."""
+        with suppress(NotFoundError):
+            path = _machine(app, machine, "lease")
+            self._ask("DELETE", path, "release lease", machine, headers={NONCE: nonce})
+        self.nonces.pop(machine, None)
+
+    # The request
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        action: str,
+        about: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Ask, again while that may help; return the JSON of the answer, or raise what it stands for."""
+        deadline, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
+        while True:
+            self.pace.wait(action, about)
+            try:
+                response = self._send(method, path, about, body, headers)
+            except TargetError:
+                if method == "POST" or time.monotonic() + pause > deadline:
+                    raise
+            else:
+                if response.is_success:
+                    return _json(response)
+                again = response.status_code in AGAIN and (method != "POST" or response.status_code in {429, 503})
+                if not again or time.monotonic() + pause > deadline:
+                    raise error_of(response, self.login)
+                said = response.headers.get("retry-after", "")
+                pause = max(pause, float(said)) if said.isdecimal() else pause
+            time.sleep(min(pause, LONGEST_PAUSE))
+            pause *= 2
+
+    def _send(
+        self, method: str, path: str, about: str, body: Any, headers: Mapping[str, str] | None
+    ) -> "httpx.Response":
+        import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
+
+        url = path if path.startswith("http") else f"{self.base}/v1{path}"
+        said = {"Authorization": self.login.header, "User-Agent": "baked-data"}
+        if about in self.nonces:
+            said[NONCE] = self.nonces[about]
+        try:
+            return self.http.request(method, url, json=body, headers={**said, **(headers or {})}, timeout=TIMEOUT)
+        except httpx.HTTPError as exc:
+            where = httpx.URL(url)
+            raise TargetError(
+                f"{where.host} did not answer {method} {where.path}: {exc or type(exc).__name__}"
+            ) from exc
+
+
+def _json(response: "httpx.Response") -> Any:
+    if response.status_code == HTTPStatus.NO_CONTENT or not response.content:
+        return {}
+    try:
+        return response.json()
+    except ValueError as exc:
+        raise RefusedError(f"{response.request.url.host} answered {response.request.url.path} without JSON") from exc
+
+
+def _part(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _app(app: str, what: str) -> str:
+    return f"/apps/{_part(app)}/{what}"
+
+
+def _machine(app: str, machine: str, what: str = "") -> str:
+    return _app(app, f"machines/{_part(machine)}" + (f"/{what}" if what else ""))
