@@ -1,6 +1,9 @@
 """The serving app: a Baked in, an ASGI application out."""
 
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +13,11 @@ from starlette.types import ASGIApp
 
 from baked_core import assets, failures, manifest, mounted, plugins, routes
 from baked_core.bundle import Baked
-from baked_core.database import Database, Opening
+from baked_core.database import Database, Opening, source_of
 from baked_core.door import Door
 from baked_core.request import Serving
 from baked_core.settings import Settings
+from baked_core.strangers.choose import Prepare, Strangers, choose
 from baked_core.verify import verify_page
 
 MEMORY: Final = "_memory"
@@ -33,7 +37,12 @@ def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:
     middleware = [Middleware(mounted.Mounted, base=serving.settings.base_url)]
     if serving.plugins is not None:
         middleware += [Middleware(wrapper) for wrapper in serving.plugins.wrappers()]
-    app = Starlette(routes=table, middleware=middleware, exception_handlers=failures.handlers(public, door))
+    app = Starlette(
+        routes=table,
+        middleware=middleware,
+        exception_handlers=failures.handlers(public, door),
+        lifespan=partial(_life, serving.strangers),
+    )
     app.router.redirect_slashes = False
     return app
 
@@ -46,20 +55,35 @@ def _check_language(baked: Baked) -> None:
         of_site(baked.root, baked.manifest.metadata)
 
 
+@asynccontextmanager
+async def _life(strangers: Strangers, _app: Starlette) -> AsyncGenerator[None, None]:
+    strangers.warm()
+    try:
+        yield
+    finally:
+        strangers.close()
+
+
 def _serving(baked: Baked) -> Serving:
     settings = Settings.of(baked.manifest.settings)
     found = plugins.find(baked.root)
     if found is not None:
         found.configure(baked.manifest.metadata)
-    pool = ThreadPoolExecutor(settings.num_sql_threads, thread_name_prefix="sql")
     prepare = None if found is None else found.prepare_connection
-    databases = {
-        name: Database(Opening(entry, baked.paths[name], baked.immutable, settings, prepare), pool)
-        for name, entry in baked.manifest.databases.items()
-    }
+    openings = {name: _opening(baked, name, settings, prepare) for name in baked.manifest.databases}
     if settings.crossdb:
-        databases[MEMORY] = Database(_joined(baked, settings), pool)
-    return Serving(baked, settings, databases, found, assets.origins(baked.manifest.metadata))
+        openings[MEMORY] = _joined(baked, settings)
+    sources = {name: opening.source for name, opening in openings.items()}
+    site = baked.root if found is not None else None
+    strangers = choose(settings, sources, prepare, site, baked.manifest.metadata)
+    pool = ThreadPoolExecutor(settings.num_sql_threads, thread_name_prefix="sql")
+    databases = {name: Database(opening, pool, strangers) for name, opening in openings.items()}
+    return Serving(baked, settings, databases, strangers, found, assets.origins(baked.manifest.metadata))
+
+
+def _opening(baked: Baked, name: str, settings: Settings, prepare: Prepare | None) -> Opening:
+    entry = baked.manifest.databases[name]
+    return Opening(entry, source_of(entry, baked.paths[name], settings, immutable=baked.immutable), settings, prepare)
 
 
 def _joined(baked: Baked, settings: Settings) -> Opening:
@@ -67,7 +91,7 @@ def _joined(baked: Baked, settings: Settings) -> Opening:
     first = dict(list(baked.paths.items())[:ATTACHED])
     largest = max((each.largest_row for each in baked.manifest.databases.values()), default=0)
     entry = manifest.Database(MEMORY, "", 0, 4096, "", largest)
-    return Opening(entry, Path(), baked.immutable, settings, None, attached=first)
+    return Opening(entry, source_of(entry, Path(), settings, immutable=baked.immutable, attached=first), settings, None)
 
 
 def _mounts(root: Path | None) -> dict[str, ASGIApp]:

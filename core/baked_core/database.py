@@ -1,7 +1,7 @@
 """The one door to SQLite: every statement of the app and of strangers goes through ``Database.query``.
 
 SQL that the app wrote runs on a small pool of threads, each with a connection of its own to each database. SQL that a
-stranger wrote runs on connections that are authorised to read and keep no statements.
+stranger had a part in leaves this process: see ``baked_core.strangers``.
 """
 
 import asyncio
@@ -9,20 +9,26 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from copy import copy
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
+import apsw
 from msgspec import Struct
 
 from baked_core import manifest
-from baked_core.connection import Connection, Rows, count_tables
-from baked_core.errors import NotFound, QueryTimeout, nearest
+from baked_core.connection import Connection, Rows
+from baked_core.errors import ManifestError, NotFound, QueryTimeout, nearest
+from baked_core.handle import Sqlite, opened
 from baked_core.policy import EVERYTHING, Policy
 from baked_core.settings import Settings
+from baked_core.source import Source
+from baked_core.sql import quote
+from baked_core.strangers.choose import Strangers
+from baked_core.strangers.job import CELLS, LINES, Job
 from baked_core.trace import CURRENT
 from baked_core.values import Value
 
@@ -49,40 +55,52 @@ class Opening(Struct, frozen=True):
     """How a database is opened; only a Manifest entry leads here."""
 
     entry: manifest.Database
-    path: Path
-    immutable: bool
+    source: Source
     settings: Settings
     prepare: Callable[[object, str], None] | None
     """Called with each new connection and the database's name: plugins."""
-    attached: Mapping[str, Path] | None = None
-    """Databases that a connection in memory joins; then ``path`` is not opened."""
 
-    def connect(self, whose: Whose) -> Connection:
-        """Open a connection; raise ManifestError if the file is gone."""
-        return Connection(
-            self.path,
-            self.entry,
-            immutable=self.immutable,
-            guarded=whose is not Whose.APP,
-            cache_kb=self.settings.cache_size_kb,
-            prepare=self.prepare,
-            attached=self.attached,
-        )
+    def connect(self) -> Connection:
+        """Open a connection for the app's own SQL; raise ManifestError if the file is gone."""
+        return Connection(self.source, guarded=False, prepare=self.prepare)
+
+
+def source_of(
+    entry: manifest.Database,
+    path: Path,
+    settings: Settings,
+    *,
+    immutable: bool,
+    attached: Mapping[str, Path] | None = None,
+) -> Source:
+    """Return the Source of a database of the Manifest."""
+    relations: list[manifest.Table | manifest.View] = [*entry.tables.values(), *entry.views.values()]
+    return Source(
+        name=entry.name,
+        path=str(path.absolute()),
+        immutable=immutable,
+        cache_kb=settings.cache_size_kb,
+        largest_row=entry.largest_row,
+        widest=max((len(each.columns) for each in relations), default=0),
+        virtual={each.name: each.virtual for each in entry.tables.values() if each.virtual is not None},
+        attached=None if attached is None else {name: str(each.absolute()) for name, each in attached.items()},
+    )
 
 
 class Database:
     """One frozen database."""
 
-    def __init__(self, opening: Opening, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, opening: Opening, pool: ThreadPoolExecutor, strangers: Strangers) -> None:
         self.entry = opening.entry
         self.name = opening.entry.name
         self._opening = opening
         self._pool = pool
+        self._strangers = strangers
         self._local = threading.local()
         self.policy = EVERYTHING
         """What a stranger's SQL may not read here; see ``narrowed``."""
         self._limit_ms = opening.settings.sql_time_limit_ms
-        self._small = opening.immutable and opening.entry.largest_row <= SMALL
+        self._small = opening.source.immutable and opening.entry.largest_row <= SMALL
 
     def narrowed(self, policy: Policy, entry: manifest.Database) -> Self:
         """Return this database as a reader sees it who may not read what ``policy`` holds back.
@@ -112,49 +130,63 @@ class Database:
         limit_ms: int | None = None,
         max_rows: int | None = None,
         quick: bool = False,
+        way: str = CELLS,
     ) -> Rows:
         """Run one statement and return its rows, at most ``max_rows``.
 
         One that is ``quick`` reads few rows by a key: it runs here and now, without the way to a thread and back,
         which costs more than it does; if it is not done in a moment, a thread begins it again.
+        What a stranger had a part in runs in a process of its own, which may write the rows in another ``way``.
         Raises QueryError if SQLite refuses it, QueryTimeout after ``limit_ms`` milliseconds or the setting's,
-        whichever is less.
+        whichever is less; for a stranger also Busy, TooMany and Gone.
         """
         seconds, began = self.seconds(limit_ms), time.perf_counter()
         try:
+            if whose is not Whose.APP:
+                return await self._strangers.answer(self._job(sql, params, seconds, max_rows, way))
             if quick and self._small:
                 with suppress(QueryTimeout):
-                    return self._connection(whose).fetch(sql, params, seconds=min(seconds, MOMENT), max_rows=max_rows)
-            return await self._run(
-                lambda: self._connection(whose).fetch(sql, params, seconds=seconds, max_rows=max_rows)
-            )
+                    return self._connection().fetch(sql, params, seconds=min(seconds, MOMENT), max_rows=max_rows)
+            return await self._run(lambda: self._connection().fetch(sql, params, seconds=seconds, max_rows=max_rows))
         finally:
             if (trace := CURRENT.get()) is not None:
                 trace.note(self.name, sql, params, began)
-
-    async def parameters(self, sql: str) -> tuple[str, ...] | None:
-        """Return the names of the parameters of a stranger's SQL, in order; None if SQLite refuses it."""
-        return await self._run(lambda: self._connection(Whose.STRANGER).parameters(sql))
 
     async def stream(
         self, sql: str, params: Params, *, whose: Whose = Whose.APP, limit_ms: int | None = None
     ) -> AsyncGenerator[Rows, None]:
         """Run one statement and yield its rows in batches, on a connection of its own; see ``query``."""
-        connection = await self._run(partial(self._opening.connect, whose))
+        seconds = self.seconds(limit_ms)
+        if whose is not Whose.APP:
+            async with aclosing(self._strangers.stream(self._job(sql, params, seconds, None, LINES))) as found:
+                async for batch in found:
+                    yield batch
+            return
+        connection = await self._run(self._opening.connect)
         try:
-            batches = connection.batches(sql, params, seconds=self.seconds(limit_ms))
+            batches = connection.batches(sql, params, seconds=seconds)
             while (batch := await self._run(partial(next, batches, None))) is not None:
                 yield batch
         finally:
             await self._run(connection.close)
 
+    def _job(self, sql: str, params: Params, seconds: float, max_rows: int | None, way: str) -> Job:
+        return Job(self.name, sql, params, seconds, max_rows, way, self.policy)
+
     def count_tables(self) -> Mapping[str, int]:
         """Count the rows of every table by reading them, without a limit, on a connection opened anew; blocks."""
-        return count_tables(self._opening.path, self.entry, immutable=self._opening.immutable)
+        sqlite = opened(self._opening.source)
+        try:
+            tables = self._opening.entry.tables
+            return {name: _count(sqlite, name) if table.columns else 0 for name, table in tables.items()}
+        except apsw.Error as exc:
+            raise ManifestError(f"database {self.name!r} does not hold what was baked: {exc}") from exc
+        finally:
+            sqlite.close()
 
     def reads(self, statements: Mapping[str, str]) -> Mapping[str, frozenset[tuple[str, str]] | None]:
         """Tell of each statement which tables and columns it would read, see ``Connection.reads``; blocks."""
-        connection = self._opening.connect(Whose.APP)
+        connection = self._opening.connect()
         try:
             return {name: connection.reads(sql) for name, sql in statements.items()}
         finally:
@@ -163,7 +195,7 @@ class Database:
     @property
     def path(self) -> Path:
         """Where the file lies."""
-        return self._opening.path
+        return Path(self._opening.source.path)
 
     def seconds(self, limit_ms: int | None) -> float:
         """Return the time limit in seconds; a request may only shorten it."""
@@ -172,9 +204,12 @@ class Database:
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    def _connection(self, whose: Whose) -> Connection:
-        found: Connection | None = getattr(self._local, whose.value, None)
+    def _connection(self) -> Connection:
+        found: Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            found = self._opening.connect(whose)
-            setattr(self._local, whose.value, found)
+            found = self._local.connection = self._opening.connect()
         return found
+
+
+def _count(sqlite: Sqlite, table: str) -> int:
+    return int(sqlite.execute(f"select count(*) from {quote(table)}").get)  # noqa: S608 - quoted

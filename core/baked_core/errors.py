@@ -7,10 +7,14 @@
     ├── NotFound                  404  no such database, table, row or page
     ├── BadRequest                400  an argument is wrong; the message names it
     │   ├── QueryError            400  SQLite refused the SQL
+    │   │   └── OutOfMemory       400  it needs more memory than a query may have
     │   └── QueryTimeout          400  stopped at its time limit, as Datasette 1.0 answers it
     ├── Forbidden                 403  a write, or what the publisher switched off
     ├── MethodNotAllowed          405  a method other than GET
-    └── Busy                      503  one at a time: ask again later
+    ├── Gone                      499  the client left before its answer was there; nobody reads this
+    └── Later
+        ├── TooMany               429  one client asks for more than its share at a time
+        └── Busy                  503  too much is under way to begin it now
 """
 
 from collections.abc import Iterable
@@ -52,6 +56,12 @@ class QueryError(BadRequest):
     title = "Invalid SQL"
 
 
+class OutOfMemory(QueryError):
+    """SQLite, or what gathers its rows, needs more memory than a query may have."""
+
+    title = "The query needs too much memory"
+
+
 class QueryTimeout(BadRequest):
     """A query was stopped at its time limit."""
 
@@ -72,11 +82,34 @@ class MethodNotAllowed(CoreError):
     title = "Method not allowed"
 
 
-class Busy(CoreError):
-    """What was asked for is done one at a time and is under way for somebody else."""
+class Later(CoreError):
+    """It can be had, but not now."""
+
+    def __init__(self, message: str, *, after: int = 5) -> None:
+        super().__init__(message)
+        self.after = after
+        """Seconds after which it is worth to ask again."""
+
+
+class TooMany(Later):
+    """One client asks for more at a time than its share."""
+
+    status = 429
+    title = "Too many at a time"
+
+
+class Busy(Later):
+    """What was asked for cannot be begun now: too much is under way."""
 
     status = 503
     title = "Busy"
+
+
+class Gone(CoreError):
+    """The client left before its answer was there."""
+
+    status = 499
+    title = "Gone"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

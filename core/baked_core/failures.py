@@ -11,7 +11,7 @@ from starlette.responses import Response
 from baked_core import headers
 from baked_core.args import Args
 from baked_core.door import Door
-from baked_core.errors import CLOSED, Busy, CoreError, Forbidden, NotFound, suggested
+from baked_core.errors import CLOSED, CoreError, Forbidden, Later, NotFound, suggested
 from baked_core.page import ErrorPage, Link
 from baked_core.renderers import json
 from baked_core.request import Request, Serving
@@ -37,8 +37,8 @@ def handlers(public: Serving, door: Door | None) -> dict[Any, Handler]:
 
     async def known(http: HttpRequest, exc: CoreError) -> Response:
         response = told(http, exc.status, exc.title, str(exc))
-        if isinstance(exc, Busy):
-            response.headers["retry-after"] = "5"
+        if isinstance(exc, Later):
+            response.headers["retry-after"] = str(exc.after)
         return response
 
     async def refused(http: HttpRequest, exc: HTTPException) -> Response:

@@ -67,6 +67,8 @@ class DataPage(Page, frozen=True, kw_only=True):
     database: Database
     columns: tuple[str, ...]
     rows: Sequence[Row]
+    written: bytes | None = None
+    """The rows as JSON or CSV, where the process that read them wrote them down; then ``rows`` is empty."""
     truncated: bool = False
     next_url: str | None = None
     """Absolute, as the JSON says it."""

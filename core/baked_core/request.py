@@ -14,6 +14,7 @@ from baked_core.facets import Facet
 from baked_core.plugins import Plugins
 from baked_core.settings import Settings
 from baked_core.sight import Sight
+from baked_core.strangers.choose import Strangers
 from baked_core.urls import Urls
 
 Suggestions = dict[tuple[str, str, int], list[Facet]]
@@ -25,6 +26,7 @@ class Serving(Struct, frozen=True):
     baked: Baked
     settings: Settings
     databases: Mapping[str, Database]
+    strangers: Strangers
     plugins: Plugins | None = None
     origins: str = ""
     """Other hosts whose styles and scripts the publisher's pages load."""

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from baked_core import crawlers, headers, own, static
+from baked_core import crawlers, headers, own, static, visitor
 from baked_core.args import Args
 from baked_core.door import Door
 from baked_core.download import download
@@ -105,6 +105,7 @@ class Endpoint(Struct, frozen=True):
             return headers.finish(Response(status_code=304), request, etag)
         if self.serving.settings.trace_debug and request.args.flag("_trace"):
             CURRENT.set(Trace())
+        visitor.CURRENT.set(visitor.Visitor(http, request.format == "html"))
         page = await self.view(request)
         if isinstance(page, Redirect):
             return headers.finish(RedirectResponse(page.url, 302), request, "")

@@ -14,6 +14,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     default_page_size: Annotated[int, "Rows on a table page"] = 100
     max_returned_rows: Annotated[int, "The most rows that one answer holds, but for streamed CSV"] = 1000
     num_sql_threads: Annotated[int, "Threads that run SQL at the same time"] = 3
+    num_sql_processes: Annotated[
+        int, "Queries of visitors that run at the same time, each in a process; 0 for one a core, 2 to 8"
+    ] = 0
+    num_spare_processes: Annotated[int, "Processes that stand ready to replace one that was killed"] = 1
+    sql_queue: Annotated[int, "Queries of visitors that may wait; the next is answered 503"] = 64
+    sql_memory_mb: Annotated[int, "Megabytes that SQLite may have for one query of a visitor"] = 64
+    max_answer_mb: Annotated[
+        int, "Megabytes that the answer to a query of a visitor may have, streamed CSV not counted"
+    ] = 8
+    trusted_proxies: Annotated[
+        int, "Proxies in front that add to X-Forwarded-For; visitors are told apart by what the first of them saw"
+    ] = 0
     sql_time_limit_ms: Annotated[int, "Milliseconds after which a query is stopped"] = 1000
     default_allow_sql: Annotated[bool, "Whether visitors may write SQL of their own"] = True
     allow_csv_stream: Annotated[bool, "Whether all rows of a table may be streamed as CSV"] = True

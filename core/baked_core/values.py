@@ -16,6 +16,13 @@ class BrokenText(str):
         text.raw = raw
         return text
 
+    @classmethod
+    def shown(cls, text: str, raw: bytes) -> Self:
+        """Return what was decoded elsewhere."""
+        found = str.__new__(cls, text)
+        found.raw = raw
+        return found
+
 
 class ExactText(str):
     """Text that means no number, even if it looks like one: ``5`` in a column that can hold both."""

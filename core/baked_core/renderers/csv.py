@@ -1,9 +1,6 @@
 """Pages as CSV: complete, or the connection is broken; never cut short with a good end."""
 
-import csv
-from base64 import b64encode
-from collections.abc import AsyncGenerator, Iterable
-from io import StringIO
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from starlette.background import BackgroundTask
@@ -14,7 +11,7 @@ from baked_core.errors import CoreError
 from baked_core.page import DataPage, Page, QueryPage
 from baked_core.renderers import json
 from baked_core.request import Request
-from baked_core.values import Row, Value
+from baked_core.written import lines
 
 CSV: Final = "text/csv; charset=utf-8"
 
@@ -30,9 +27,9 @@ def render(page: Page, request: Request) -> Response:
     if not isinstance(page, DataPage):
         raise TypeError(page)
     headers = _headers(page, request)
-    begin = _lines([page.columns] if request.args.flag("_header", default=True) else [])
+    begin = lines([page.columns] if request.args.flag("_header", default=True) else [])
     if page.stream is None:
-        return Response(begin + _lines(page.rows), headers=headers, media_type=CSV)
+        return Response(begin + lines(page.rows), headers=headers, media_type=CSV)
     body = _streamed(page, begin, page.stream, request.serving.settings.max_csv_mb * 1_000_000)
     return StreamingResponse(body, headers=headers, media_type=CSV, background=BackgroundTask(page.stream.aclose))
 
@@ -63,17 +60,6 @@ async def _streamed(
 
 
 async def _blocks(page: DataPage, begin: bytes, batches: AsyncGenerator[Rows, None]) -> AsyncGenerator[bytes, None]:
-    yield begin + _lines(page.rows)
+    yield begin + (lines(page.rows) if page.written is None else page.written)
     async for batch in batches:
-        yield _lines(batch.rows)
-
-
-def _lines(rows: Iterable[Row]) -> bytes:
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue().encode()
-
-
-def _cell(value: Value) -> Value:
-    return b64encode(value).decode() if isinstance(value, bytes) else value
+        yield lines(batch.rows) if batch.written is None else batch.written

@@ -1,10 +1,10 @@
 """Pages as JSON, in the shapes of Datasette 1.0."""
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+import orjson
 from starlette.responses import Response
 
 from baked_core.args import SHAPES
@@ -31,6 +31,7 @@ from baked_core.table_query import untyped_key
 from baked_core.trace import CURRENT
 from baked_core.urls import encode_key, exact_key
 from baked_core.values import Row
+from baked_core.written import as_json
 
 JSON: Final = "application/json; charset=utf-8"
 LINES: Final = "text/plain; charset=utf-8"
@@ -53,18 +54,12 @@ def render(page: Page, request: Request) -> Response:
 
 def answer(body: object, status: int = 200, *, infinity: bool = False) -> Response:
     """Serialise ``body``: integers exact, BLOBs as base64, infinities as null unless they are asked for."""
-    return Response(conversions.dumps(body, _default, infinity=infinity), status, media_type=JSON)
+    return Response(conversions.dumps(body, as_json, infinity=infinity), status, media_type=JSON)
 
 
 def failure(message: str, status: int) -> Body:
     """Return the envelope of an error."""
     return {"ok": False, "error": message, "errors": [message], "status": status}
-
-
-def _default(value: object) -> Mapping[str, object]:
-    if isinstance(value, bytes):
-        return {"$base64": True, "encoded": b64encode(value).decode()}
-    raise TypeError(value)
 
 
 def _shaped(page: DataPage, request: Request) -> Response:
@@ -74,7 +69,7 @@ def _shaped(page: DataPage, request: Request) -> Response:
     if lines and shape != "array":
         raise BadRequest("_nl=on goes with _shape=array only: add it")
     asked = conversions.parse(args, page.columns)
-    rows: Any = _SHAPES[shape](page, asked.rows(page))
+    rows: Any = _SHAPES[shape](page, asked.rows(page)) if page.written is None else orjson.Fragment(page.written)
     if shape in {"objects", "arrays"}:
         rows = _envelope(page, rows, request)
     response = _newlined(rows, asked) if lines else answer(rows, infinity=asked.infinity)
@@ -84,7 +79,7 @@ def _shaped(page: DataPage, request: Request) -> Response:
 
 
 def _newlined(rows: Any, asked: Conversions) -> Response:
-    body = b"\n".join(conversions.dumps(row, _default, infinity=asked.infinity) for row in rows)
+    body = b"\n".join(conversions.dumps(row, as_json, infinity=asked.infinity) for row in rows)
     return Response(body, media_type=LINES)
 
 

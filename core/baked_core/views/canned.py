@@ -10,6 +10,7 @@ from baked_core.database import Database, Whose
 from baked_core.errors import BadRequest, QueryError
 from baked_core.metadata import about, of_database
 from baked_core.page import QueryPage
+from baked_core.parameters import parameters
 from baked_core.request import Request
 from baked_core.trace import CURRENT
 from baked_core.values import Value
@@ -32,11 +33,9 @@ async def canned(request: Request, database: Database, query: Canned) -> QueryPa
 
 async def _answered(request: Request, database: Database, query: Canned, *, sealed: bool = False) -> QueryPage:
     wanted = extras.parse(request.args, extras.QUERY)
-    found = await database.parameters(query.sql)
-    names = found or ()
+    names = parameters(query.sql)
     told = [name for name in query.params or names if not magic.is_magic(name)]
-    if found is not None:  # else SQLite refuses it, and says why below
-        request.args.check((ARGUMENTS - {"sql"}) | set(told) | set(names))
+    request.args.check((ARGUMENTS - {"sql"}) | set(told) | set(names))
     values: dict[str, Value] = {name: _value(name, request) for name in names}
     page = replace(_page(request, database, query, told), extras=wanted, personal=any(map(magic.is_magic, names)))
     try:

@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from baked_core.errors import NO_SQL, Forbidden, NotFound
 from baked_core.manifest import Database, Table, View
 from baked_core.page import ApiPage, DocumentPage, Link
+from baked_core.parameters import parameters as parameters_of
 from baked_core.request import Request
 from baked_core.views.database import crumbs
 
@@ -30,6 +31,7 @@ async def versions(request: Request) -> DocumentPage:
             "fts_versions": ["FTS5", "FTS4", "FTS3"],
             "compile_options": list(apsw.compile_options),
         },
+        "strangers_sql": await request.serving.strangers.standing(),
     }
     return _document(request, "Versions", body)
 
@@ -112,8 +114,8 @@ async def parameters(request: Request) -> DocumentPage:
     database = request.serving.own_page(request.names[0])
     if not request.serving.allows_sql(database.name):
         raise Forbidden(NO_SQL)
-    names = await database.parameters(request.args.get("sql"))
-    return _document(request, "Parameters", {"ok": True, "parameters": list(names or ())})
+    names = parameters_of(request.args.get("sql"))
+    return _document(request, "Parameters", {"ok": True, "parameters": list(names)})
 
 
 async def unknown(request: Request) -> DocumentPage:

@@ -11,9 +11,12 @@ from baked_core.database import Database, Whose
 from baked_core.errors import NO_SQL, BadRequest, Forbidden, nearest
 from baked_core.metadata import about, of_database
 from baked_core.page import QueryPage
+from baked_core.parameters import parameters
 from baked_core.request import Request
+from baked_core.strangers.job import CELLS
 from baked_core.values import Value
 from baked_core.views.database import crumbs
+from baked_core.written import SHAPES, distinct
 
 ARGUMENTS = FORMAT_ARGUMENTS | {"sql", "_size", "_stream", "_blob_hash", "_hide_sql", "_show_sql"}
 
@@ -25,15 +28,13 @@ async def query(request: Request) -> QueryPage:
         raise Forbidden(NO_SQL)
     wanted = extras.parse(request.args, extras.QUERY)
     sql = request.args.get("sql")
-    names = await database.parameters(sql) if sql.strip() else ()
-    parameters = {name: request.args.get(name) for name in names or ()}
-    page = replace(_empty(request, database, sql, parameters), extras=wanted)
+    values = {name: request.args.get(name) for name in parameters(sql)}
+    page = replace(_empty(request, database, sql, values), extras=wanted)
     if not sql.strip():
         return _unasked(page, request)
-    if names is not None:
-        request.args.check(ARGUMENTS | set(names))
+    request.args.check(ARGUMENTS | set(values))
     try:
-        return await answered(request, database, page, parameters, Whose.STRANGER)
+        return await answered(request, database, page, values, Whose.STRANGER)
     except BadRequest as exc:
         return replace(page, error=str(exc), title=exc.title, status=exc.status)
 
@@ -45,9 +46,10 @@ async def answered(
     if request.format == "csv":
         stream = database.stream(page.sql, parameters, whose=whose, limit_ms=request.limit_ms)
         first = await anext(stream)
-        return replace(page, columns=distinct(first.columns), rows=first.rows, stream=stream)
+        return replace(page, columns=distinct(first.columns), rows=first.rows, written=first.written, stream=stream)
     found = await _run(request, database, page.sql, parameters, whose)
-    return replace(page, columns=distinct(found.columns), rows=found.rows, truncated=found.truncated)
+    columns = distinct(found.columns)
+    return replace(page, columns=columns, rows=found.rows, written=found.written, truncated=found.truncated)
 
 
 async def _run(request: Request, database: Database, sql: str, parameters: Mapping[str, Value], whose: Whose) -> Rows:
@@ -57,7 +59,15 @@ async def _run(request: Request, database: Database, sql: str, parameters: Mappi
         whose=whose,
         limit_ms=request.limit_ms,
         max_rows=_max_rows(request),
+        way=_way(request),
     )
+
+
+def _way(request: Request) -> str:
+    """Return the shape in which the rows can be written where they are read; else they are wanted as values."""
+    shape = request.args.get("_shape", "objects")
+    plain = not request.args.has("_json", "_bigint", "_json_infinity", "_nl")
+    return shape if request.format == "json" and shape in SHAPES and plain else CELLS
 
 
 def _max_rows(request: Request) -> int:
@@ -66,19 +76,6 @@ def _max_rows(request: Request) -> int:
         return most
     size = request.args.number("_size")
     return most if size is None else min(size, most)
-
-
-def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return ``names`` with a suffix on those that occurred before, so that no value of a row is lost."""
-    if len(set(names)) == len(names):
-        return names
-    taken, result = set(names), list[str]()
-    for name in names:
-        found, number = name, 2
-        while found in result or (found != name and found in taken):
-            found, number = f"{name}_{number}", number + 1
-        result.append(found)
-    return tuple(result)
 
 
 def _empty(request: Request, database: Database, sql: str, parameters: Mapping[str, str]) -> QueryPage:

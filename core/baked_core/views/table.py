@@ -30,7 +30,7 @@ async def table(request: Request) -> TablePage | Redirect:
     page = _empty(reading, extras.parse(request.args, extras.TABLE))
     if _streamed(request):
         first, rest = await reading.stream()
-        return replace(page, columns=csv_columns(reading.query), rows=first.rows, stream=rest)
+        return replace(page, columns=csv_columns(reading.query), rows=first.rows, written=first.written, stream=rest)
     return await _with_more(reading, _with_rows(reading, page, await reading.part()))
 
 
