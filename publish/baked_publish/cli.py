@@ -3,7 +3,7 @@
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from importlib.metadata import version
@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 import click
 import orjson
 
-from baked_publish import commands, errors, imaging, plugins, results
+from baked_publish import checking, commands, errors, imaging, plugins, results
 from baked_publish.bake import BakeOptions
+from baked_publish.checking import Checking
 from baked_publish.commands import Baking, Consent, Following, Naming, Speech, connected
 from baked_publish.flags import Command, collect, flags
 from baked_publish.images.options import ImageOptions, PlatformOptions
@@ -102,19 +103,19 @@ def speak(run: Callable[..., None], **values: Any) -> None:
     try:
         run(speech, speech.report(), **own)
     except errors.PublishError as exc:
-        fail(speech, str(exc), type(exc).__name__, exc.exit_code)
+        fail(speech, str(exc), type(exc).__name__, exc.exit_code, exc.details)
     except (KeyboardInterrupt, click.Abort):
         fail(speech, "interrupted; what was live stays live", "Interrupted", INTERRUPTED)
     except Exception as exc:  # noqa: BLE001 - the last place that can say it in words
         fail(speech, f"this is a fault of publish, please report it with the output of -v: {exc!r}", "Bug", BUG)
 
 
-def fail(speech: Speech, message: str, kind: str, exit_code: int) -> NoReturn:
+def fail(speech: Speech, message: str, kind: str, exit_code: int, details: Mapping[str, Any] | None = None) -> NoReturn:
     """Say what failed, on standard error and in the JSON result, and leave."""
     if speech.verbose:
         traceback.print_exc()
     if speech.json:
-        click.echo(orjson.dumps(results.failure(message, kind, exit_code)))
+        click.echo(orjson.dumps({**(details or {}), **results.failure(message, kind, exit_code)}))
     else:
         click.echo(f"Error: {message}", err=True)
     raise SystemExit(exit_code)
@@ -182,10 +183,12 @@ def make_program() -> Program:
     about = "Publish SQLite databases with a fast, safe, read-only server around them."
     program = Program("publish", make=publish_command, help=about, params=[version_option()])
     bake_params = [files_argument(), *flags(Baking), *inputs()]
+    check_params = [files_argument(), *flags(Checking), *inputs()]
     image_params = [files_argument(required=False), *image_flags(), *inputs()]
     serve_params = [files_argument(required=False), *flags(Serving), *flags(Ingredients, SITE)]
     for each in (
         command("serve", commands.serve, serve_params, "Look at FILES here, exactly as they will look when published."),
+        command("check", checking.check, check_params, "Look for what strangers should not see in FILES."),
         command("bake", commands.bake, bake_params, "Freeze FILES: databases and Manifest in a folder."),
         command("image", imaging.image, image_params, "Build an image of FILES, without Docker; or look at one."),
         cache_commands(),

@@ -1,7 +1,7 @@
 """Commands: what each word of the program does, once its flags are parsed; with ``cli`` all that talks to a person."""
 
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -82,13 +82,24 @@ def publish(target: type[Publisher], speech: Speech, report: Report, files: tupl
     baked = partial(baking, files, collect(Ingredients, values), collect(BakeOptions, values), report)
     wish = collect(Wish, values)
     with connected(target, name, report, values) as publisher:
-        try:
-            outcome = pipeline.publish(publisher, baked, wish, report)
-        except errors.PlanRefused as exc:
-            if not (at_terminal() and (values["yes"] or click.confirm(f"{exc}. Do it now?", err=True))):
-                raise
-            outcome = pipeline.publish(publisher, baked, replace(wish, force=True), report)
+        outcome = consenting(partial(pipeline.publish, publisher, baked), wish, report, yes=values["yes"])
     answer_outcome(speech, target.target, outcome)
+
+
+def consenting(
+    run: Callable[[Wish, Report], pipeline.Outcome], wish: Wish, report: Report, *, yes: bool
+) -> pipeline.Outcome:
+    """Publish; what is refused is asked at a terminal, and done if the person agrees. --yes accepts no exposure."""
+    try:
+        return run(wish, report)
+    except errors.ExposedError as exc:
+        if not (at_terminal() and click.confirm(f"{exc}\nAccept it all, and publish?", err=True)):
+            raise
+        return consenting(run, replace(wish, accept=(*wish.accept, *exc.names)), report, yes=yes)
+    except errors.PlanRefused as exc:
+        if not (at_terminal() and (yes or click.confirm(f"{exc}. Do it now?", err=True))):
+            raise
+        return run(replace(wish, force=True), report)
 
 
 def at_terminal() -> bool:

@@ -14,10 +14,12 @@
     ├── TargetError                10  the target refused or failed a step
     ├── NotFoundError              11  no such deployment
     ├── StorageError               12  disk full, read-only, or a state folder that cannot be used
-    └── DigestError                13  content that is not what its digest says
+    ├── DigestError                13  content that is not what its digest says
+    └── ExposedError               14  data that strangers may not be meant to see, and nobody accepted
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class PublishError(Exception):
@@ -25,6 +27,8 @@ class PublishError(Exception):
 
     exit_code: ClassVar[int] = 1
     """Ends the program, after the message was told to the person who publishes."""
+    details: Mapping[str, Any] = {}
+    """What a program is told beside the message, with --json."""
 
 
 class UsageError(PublishError):
@@ -97,3 +101,15 @@ class DigestError(PublishError):
     """Content was damaged on a disk or on its way: it is not what its digest says."""
 
     exit_code = 13
+
+
+class ExposedError(PublishError):
+    """Strangers would see what may not be meant for them, and nobody accepted that by name."""
+
+    exit_code = 14
+
+    def __init__(self, message: str, names: tuple[str, ...] = (), details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.names = names
+        """What --accept would have to say."""
+        self.details = details or {}
