@@ -9,7 +9,7 @@ from baked_publish import results
 from baked_publish.bake import BakeOptions
 from baked_publish.commands import Speech
 from baked_publish.errors import ExposedError
-from baked_publish.exposure.consent import Verdict, flag, judge
+from baked_publish.exposure.consent import ACCEPT, Verdict, flag, judge
 from baked_publish.exposure.exposure import ADVICE
 from baked_publish.flags import collect
 from baked_publish.ingredients import Ingredients, baking
@@ -21,7 +21,7 @@ from baked_publish.report import Report
 class Checking:
     """What is looked at, and what may be there."""
 
-    accept: tuple[str, ...] = option((), "TABLE.COLUMN that strangers may see, whatever is found in it.")
+    accept: tuple[str, ...] = option((), ACCEPT)
     every_row: bool = option(False, "Look at every row; by default at 100,000 of a table, spread over it.")
 
 

@@ -17,7 +17,7 @@ from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, PublishError, TargetError, UsageError
-from baked_publish.exposure.consent import require_consent
+from baked_publish.exposure.consent import ACCEPT, require_consent
 from baked_publish.options import deployed, option
 from baked_publish.plan import compare, losses
 from baked_publish.publisher import Can, Publisher
@@ -43,7 +43,7 @@ class Wish:
     force: bool = option(False, "Publish though nothing changed, or though live data would be lost.")
     max_row_loss: int = option(50, "Percent of a live table's rows that may vanish without --force.")
     keep: int = option(5, "Old deployments that stay within reach of a rollback.")
-    accept: tuple[str, ...] = option((), "TABLE.COLUMN that strangers may see, whatever `publish check` finds in it.")
+    accept: tuple[str, ...] = option((), ACCEPT)
 
 
 @dataclass(frozen=True, slots=True)

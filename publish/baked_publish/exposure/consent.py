@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from baked_publish.bundle import Bundle
 from baked_publish.errors import ExposedError
@@ -10,6 +10,8 @@ from baked_publish.exposure.exposure import ADVICE, FREE_PAGES, Exposure, Survey
 from baked_publish.exposure.looked import survey
 from baked_publish.report import Report
 from baked_publish.suggest import nearest
+
+ACCEPT: Final = "TABLE.COLUMN that strangers may see, whatever is found in it; repeatable."
 
 
 @dataclass(frozen=True, slots=True)
