@@ -84,7 +84,7 @@ def exit_codes() -> Iterator[tuple[int, str]]:
     """Yield each exit code of the program and what it means."""
     yield 0, "It went well."
     kinds: list[type[errors.PublishError]] = [errors.PublishError, *errors.PublishError.__subclasses__()]
-    for kind in kinds:
+    for kind in (each for each in kinds if each.__module__ == errors.__name__):
         yield kind.exit_code, str(kind.__doc__).strip()
     yield BUG, "A fault of this program."
     yield INTERRUPTED, "Interrupted from the keyboard; what was live stays live."
