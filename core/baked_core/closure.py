@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from baked_core.joins import compare_unseen
 from baked_core.manifest import Column, Database, Table, View
 from baked_core.policy import Policy, folded
 
@@ -30,6 +31,7 @@ class Closure:
         """Take the columns that nobody may read, by table, and what each view reads: None if it cannot be told."""
         self._database = database
         self._reads = {folded(name): found for name, found in reads.items()}
+        self._views = {folded(name): view.sql for name, view in database.views.items()}
         tables = {folded(name): table for name, table in database.tables.items()}
         self._virtual = {name: table for name, table in tables.items() if table.virtual is not None}
         told = {folded(name): frozenset(map(folded, names)) for name, names in columns.items()}
@@ -42,10 +44,13 @@ class Closure:
             found |= new
         return Policy(frozenset(found), self.columns)
 
-    def shows(self, reads: Reads | None, policy: Policy) -> bool:
+    @staticmethod
+    def shows(sql: str, reads: Reads | None, policy: Policy) -> bool:
         """Tell whether a statement that reads so much shows anything that ``policy`` holds back."""
         if reads is None:
             return bool(policy)
+        if compare_unseen(sql) and any(mentions(sql, name) for name in (*policy.hidden, *policy.columns)):
+            return True
         return any(policy.hides(table, column) for table, column in reads)
 
     def _names(self) -> Iterator[str]:
@@ -55,7 +60,7 @@ class Closure:
     def _leaks(self, name: str, found: set[str]) -> bool:
         if name in self._reads:
             own = Policy(frozenset(found), self.columns)
-            return self.shows(self._reads[name], own)
+            return self.shows(self._views.get(name, ""), self._reads[name], own)
         if any(name == f"{base}_{end}" for base in found & self._virtual.keys() for end in _SHADOWS):
             return True
         table = self._virtual.get(name)

@@ -27,6 +27,7 @@ class Judge:
         self._joined = frozenset(whole.databases.keys() - self._databases.keys())
         """Databases in memory, in which SQL may join across the others."""
         self._queries = {name: canned.all_of(metadata, name) for name in whole.databases}
+        self._sql = {(name, query.name): query.sql for name, found in self._queries.items() for query in found}
         self._reads = {name: whole.databases[name].reads(dict(self._statements(name))) for name in self._databases}
         self._closures = {
             name: Closure(entry, hidden_columns(metadata, name), self._views(entry))
@@ -83,7 +84,8 @@ class Judge:
         database, name = query
         if database in self._joined:
             return any(policies.values())
-        return self._closures[database].shows(self._reads[database][f"query {name}"], policies[database])
+        sql = self._sql[database, name]
+        return Closure.shows(sql, self._reads[database][f"query {name}"], policies[database])
 
     def _statements(self, database: str) -> Iterator[tuple[str, str]]:
         """Yield the SQL of each view and canned query of a database."""

@@ -98,9 +98,17 @@ def test_a_view_follows_what_it_reads(database: Database) -> None:
     policy = closure.policy(())
     assert {"two", "broken"} <= policy.hidden
     assert not {"one", "all"} & policy.hidden
-    assert closure.shows(reads["two"], policy)
-    assert not closure.shows(reads["all"], policy)
+    assert closure.shows("", reads["two"], policy)
+    assert not closure.shows("", reads["all"], policy)
     assert {"one", "two", "all", "broken"} <= Closure(database, {}, reads).policy(["person"]).hidden
+
+
+@pytest.mark.parametrize("join", ["natural join person", "join person using(mail)", "Natural Left Join 'person'"])
+def test_columns_that_a_join_compares_unseen_are_found_in_its_words(join: str) -> None:
+    sql, reads = f"select count(*) from persona {join}", frozenset({("persona", "")})
+    assert Closure.shows(sql, reads, Policy.of(["person"]))
+    assert Closure.shows(sql, reads, Policy.of([], {"person": ["mail"]}))
+    assert not Closure.shows(sql, reads, Policy.of(["places"]))
 
 
 @pytest.mark.parametrize(

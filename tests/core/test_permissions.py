@@ -61,11 +61,23 @@ def test_what_is_private_is_nowhere(client: TestClient, place: str) -> None:
 
 
 ASKED = [
+    *("/data/joined_{}", "/data/mailing_{}.json", "/data/nested_{}.csv", "/data/likely_{}"),
     *("/data/team_{}", "/data/team_{}.json", "/data/team_{}.csv", "/data/team_{}/1", "/data/team_{}/1.json"),
     *("/data/team_{}/-/schema.json", "/data/team_{}/-/autocomplete.json?_initial=1", "/data/team_{}?_search=red"),
-    *("/data/pay_{}.json", "/data/all_{}", "/data/names_{}.json", "/data/mails_{}.csv", "/data/team_{}_search"),
+    *(
+        "/data/pay_{}.json",
+        "/data/all_{}",
+        "/data/names_{}.json",
+        "/data/mails_{}.csv",
+        "/data/team_{}_search",
+    ),
     *("/data/team_{}_search_data.json", "/data/team_{}_search_config.json", "/data/terms_{}.json"),
-    *("/data/staff_search_{}.json", "/data/staff_search_{}_segments.json", "/data/paid_{}", "/data/theirs_{}.json"),
+    *(
+        "/data/staff_search_{}.json",
+        "/data/staff_search_{}_segments.json",
+        "/data/paid_{}",
+        "/data/theirs_{}.json",
+    ),
     *("/data/paid_{}/-/definition.json", "/vault_{}", "/vault_{}.json", "/vault_{}.db", "/vault_{}/inside_{}.json"),
     *("/vault_{}/inside_{}/1", "/vault_{}/-/query.json?sql=select+1", "/vault_{}/-/schema", "/vault_{}/-/queries.json"),
     *("/data/staff.json?mail_{}=ann@zq", "/data/staff.json?mail_{}__isnull=1", "/data/staff?_sort=mail_{}"),
@@ -252,3 +264,14 @@ def test_the_answer_with_a_token_is_json_of_the_same_shape(client: TestClient) -
     public, private = (client.get("/data/visit.json?_extra=private", headers=each).json() for each in ({}, ALICE))
     assert json.dumps(public) == json.dumps(private)
     assert client.get("/data/pay_zq.json?_extra=private", headers=ALICE).json()["private"]
+
+
+def test_pages_mark_what_not_everybody_sees(client: TestClient) -> None:
+    mark = '<small class="private">private</small>'
+    for place in ("/data/team_zq", "/data/pay_zq/1", "/data/paid_zq", "/vault_zq", "/data/all_zq"):
+        assert f"{mark}</h1>" in client.get(place, headers=ALICE).text
+    for place in ("/data", "/data/visit", "/data/sizes", "/data/visit/1", "/data/people"):
+        assert f"{mark}</h1>" not in client.get(place, headers=ALICE).text
+        assert mark not in client.get(place).text
+    assert client.get("/", headers=ALICE).text.count(mark) == 1
+    assert 'href="/data.db"' not in client.get("/data").text

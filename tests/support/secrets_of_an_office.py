@@ -31,6 +31,9 @@ create view all_zq as select * from team_zq;
 create view names_zq as select name from all_zq;
 create view mails_zq as select lower(mail_zq) as mail from staff;
 create view names as select id, name from staff;
+create view joined_zq as select count(*) as n from visit natural join (select name as text from team_zq);
+create view mailing_zq as select count(*) as n from visit join (select 1 as mail_zq) join staff using(mail_zq);
+create view nested_zq as select count(*) as n from staff natural join joined_zq;
 create view sizes as select count(*) as teams from team_zq;
 """
 VAULT = "create table inside_zq(id integer primary key, a_zq); insert into inside_zq values(1, 'zq')"
@@ -59,6 +62,7 @@ METADATA: dict[str, Any] = {
                 "average": {"sql": "select avg(amount_zq) as average from pay_zq where staff = :staff", "allow": True},
                 "broken": {"sql": "select json(amount_zq || :x) as x from pay_zq", "allow": True},
                 "people": "select name from staff order by name",
+                "likely_zq": "select count(*) from (select 1 as id) natural join team_zq",
                 "theirs_zq": {"sql": "select 1 as one", "allow": ALLOWED},
             },
         },

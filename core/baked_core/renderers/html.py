@@ -72,6 +72,7 @@ class Html:
             scripts=list(assets(request.serving.baked.manifest.metadata, "extra_js_urls", request.urls.root)),
             canonical=canonical(page, request),
             linked_data=linked_data(page, request),
+            private=request.serving.is_private,
             site=request.serving.baked.manifest.metadata,
             **extra,
         )
