@@ -29,6 +29,8 @@ from baked_publish.serve import Serving
 from baked_publish.suggest import nearest
 
 BUG, INTERRUPTED, TERMINATED = 70, 130, 143
+NOBODY = "doctor"
+"""The name that a target is asked about where none was said."""
 SITE, BAKE, OUTPUT = "Site and settings", "Bake", "Output"
 
 
@@ -168,6 +170,17 @@ def verb(name: str, run: Callable[..., None], about: str, *params: click.Paramet
     return Targets(name, make=make, help=about)
 
 
+def doctor_command(target: type[Publisher]) -> click.Command:
+    """Make ``publish doctor TARGET [NAME]``; where a name is a place, it must be said."""
+    if target.called.startswith("--"):
+        name = click.Argument(["name"], required=False, default=NOBODY)
+    else:
+        name = click.Argument(["name"], metavar=target.called)
+    own = flags(target.options, f"Target {target.target}", target=target.target)
+    about = f"Tell what {target.target} needs, and whether it is there."
+    return command(target.target, partial(commands.doctor, target), [name, *own], about)
+
+
 def on_target(
     run: Callable[..., None], target: type[Publisher], speech: Speech, report: Report, name: str, **values: Any
 ) -> None:
@@ -192,6 +205,9 @@ def make_program() -> Program:
         command("bake", commands.bake, bake_params, "Freeze FILES: databases and Manifest in a folder."),
         command("image", imaging.image, image_params, "Build an image of FILES, without Docker; or look at one."),
         cache_commands(),
+        Targets(
+            "doctor", make=doctor_command, help="Tell what TARGET needs before a publish, and whether it is there."
+        ),
         verb("status", commands.status, "Tell what is live as NAME, and whether it answers."),
         verb("history", commands.history, "List what is and was live as NAME, newest first."),
         verb("rollback", commands.rollback, "Bring back what was live before, or REVISION.", revision_argument()),

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,21 @@ def answer_outcome(speech: Speech, name: str, outcome: pipeline.Outcome) -> None
     if outcome.action != "planned":
         lines = [outcome.at.url] if outcome.at else []
     speech.answer(results.of_outcome(name, outcome), lines)
+
+
+def doctor(target: type[Publisher], speech: Speech, report: Report, name: str, **values: Any) -> None:
+    """Tell for each thing that a publish needs whether it is there, or what to do; fail if one is not."""
+    with connected(target, name, report, values) as publisher:
+        findings = publisher.doctor()
+    amiss = [each for each in findings if not each.ok]
+    value = {"findings": [asdict(each) for each in findings]}
+    lines = [f"ok    {each.what}" if each.ok else f"FIX   {each.what}: {each.fix}" for each in findings]
+    if not amiss:
+        speech.answer(results.envelope("doctor", target=target.target, **value), lines or ["ok    nothing is needed"])
+        return
+    if not speech.json:
+        speech.answer({}, lines)
+    raise errors.PreflightError(f"{len(amiss)} of {len(findings)} are not as they should be", value)
 
 
 def status(publisher: Publisher, speech: Speech, report: Report) -> None:

@@ -27,8 +27,11 @@ class PublishError(Exception):
 
     exit_code: ClassVar[int] = 1
     """Ends the program, after the message was told to the person who publishes."""
-    details: Mapping[str, Any] = {}
-    """What a program is told beside the message, with --json."""
+
+    def __init__(self, message: str = "", details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.details: Mapping[str, Any] = details or {}
+        """What a program is told beside the message, with --json."""
 
 
 class UsageError(PublishError):
@@ -109,7 +112,6 @@ class ExposedError(PublishError):
     exit_code = 14
 
     def __init__(self, message: str, names: tuple[str, ...] = (), details: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, details)
         self.names = names
         """What --accept would have to say."""
-        self.details = details or {}

@@ -60,6 +60,10 @@ class Publisher(Protocol):
         """Look, before the bake, whether credentials, names and rights are there."""
         ...
 
+    def doctor(self) -> Sequence[Finding]:
+        """Look at all that ``preflight`` looks at, and at what else a person may want to know of the target."""
+        ...
+
     def pack(self, bundle: Bundle) -> Recipe:
         """Say what is to be built of ``bundle``."""
         ...
@@ -156,6 +160,10 @@ class BasePublisher:
     def preflight(self) -> Sequence[Finding]:
         """Find nothing amiss."""
         return ()
+
+    def doctor(self) -> Sequence[Finding]:
+        """Look at nothing more than the preflight."""
+        return self.preflight()
 
     def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002
         """Create nothing on the target beyond the deployment itself."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
+from baked_publish.cachedir import cache_home
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import NotFoundError, StageError, TargetError, UsageError
 from baked_publish.keeper.contact import Absent, Contact
@@ -89,6 +90,28 @@ class LocalPublisher(BasePublisher):
             return (Finding(ok=False, what=f"--workers {self.given.workers}", fix="one process at least is needed"),)
         make_folder(self._folder.path.parent)
         return (Finding(ok=True, what=f"state folder {str(self._folder.path.parent)!r}"), self._port_is_free())
+
+    def doctor(self) -> Sequence[Finding]:
+        """Look at who may read the state as well, and at what locks visitors' SQL in on this machine."""
+        from baked_publish.room import room  # noqa: PLC0415 - it loads the serving app
+
+        seen = self.preflight()
+        if not all(each.ok for each in seen):
+            return seen
+        return (*seen, *self._private(), *room())
+
+    def _private(self) -> Iterator[Finding]:
+        for what, folder in (
+            ("state", self._folder.path.parent),
+            ("this name", self._folder.path),
+            ("cache", cache_home()),
+        ):
+            if not folder.exists():
+                continue
+            seen = folder.stat()
+            ours = seen.st_uid == os.getuid() and not seen.st_mode & 0o077
+            fix = "" if ours else f"others may read it or it is not yours: chown it, and chmod 700 {str(folder)!r}"
+            yield Finding(ok=ours, what=f"only you can read the folder of {what}, {str(folder)!r}", fix=fix)
 
     def _port_is_free(self) -> Finding:
         wanted, ledger = self._wanted, self._ledger()
