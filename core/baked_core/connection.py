@@ -14,6 +14,7 @@ from baked_core.authorizer import Authorizer
 from baked_core.errors import OutOfMemory, QueryError, QueryTimeout
 from baked_core.guard import functions, guard, limit
 from baked_core.handle import Sqlite, opened
+from baked_core.joins import compare_unseen
 from baked_core.policy import EVERYTHING, Policy
 from baked_core.reads import reads
 from baked_core.source import Source
@@ -149,6 +150,8 @@ class Connection:
         return reads(self._sqlite, sql)
 
     def _plain(self, sql: str, params: Params) -> Iterator[Row]:
+        if self.policy and compare_unseen(sql):
+            raise QueryError(DENIED)
         cursor = self._sqlite.cursor()
         cursor.exec_trace = self._look
         self._sql, self._columns = sql, _NO_COLUMNS
@@ -191,7 +194,7 @@ class Connection:
     def _refused(self, exc: Exception) -> QueryError:
         if isinstance(exc, apsw.NoMemError):
             return OutOfMemory(TOO_LARGE)
-        if isinstance(exc, KeyError):
+        if isinstance(exc, KeyError | apsw.BindingsError):
             return QueryError("a parameter has no name, or no value: write each as :name, and give name=... in the URL")
         text = str(exc)
         if isinstance(exc, apsw.AuthError) or (self.policy and not _SYNTAX(text)):

@@ -20,6 +20,8 @@ class Bounds(Struct, frozen=True):
     """What SQLite may have; past it a query fails cleanly."""
     answer_mb: int = 8
     """What an answer may weigh, as it is sent."""
+    cells: int = 20_000
+    """Cells of an answer that the app itself has to render: a page of them keeps everybody waiting for 20 ms."""
     largest_row: int = 0
     """Bytes of the largest row of all databases: an answer may always hold one."""
 

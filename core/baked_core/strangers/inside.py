@@ -72,7 +72,7 @@ class Inside:
     def _answered(self, job: Job) -> Rows:
         connection = self._connection(job.source)
         connection.policy = job.policy
-        writer, kept = Answer(job.way, self._bounds.answer), list[Any]()
+        writer, kept = Answer(job.way, self._bounds), list[Any]()
         last = Rows((), ())
         for batch in connection.batches(job.sql, job.params, seconds=job.seconds, sizes=growing()):
             last = batch
@@ -80,7 +80,7 @@ class Inside:
             if not writer.add(batch, job.max_rows):
                 break
         if job.way == CELLS:
-            return Rows(last.columns, kept[: job.max_rows] if writer.truncated else kept, writer.truncated)
+            return Rows(last.columns, kept[: writer.count], writer.truncated)
         return Rows(last.columns, (), writer.truncated, writer.body())
 
     def _connection(self, name: str) -> Connection:

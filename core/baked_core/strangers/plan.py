@@ -47,7 +47,7 @@ class Plan(Struct, frozen=True):
     def of(cls, settings: Settings, sources: Sequence[Source], walls: Walls = STANDING) -> "Plan":
         """Make one of the settings."""
         largest = max((each.largest_row for each in sources), default=0)
-        bounds = Bounds(settings.sql_memory_mb, settings.max_answer_mb, largest)
+        bounds = Bounds(heap_mb=settings.sql_memory_mb, answer_mb=settings.max_answer_mb, largest_row=largest)
         return cls(
             width=settings.num_sql_processes or min(MOST, max(LEAST, cores())),
             spare=settings.num_spare_processes,

@@ -64,7 +64,7 @@ class Runner:
 
     def _answer(self, connection: Connection, job: Job) -> bool:
         self._alarm(job.seconds)
-        writer = writers.Answer(job.way, self._bounds.answer if self._walls.memory else None)
+        writer = writers.Answer(job.way, self._bounds if self._walls.memory else None)
         most = job.max_rows
         for batch in connection.batches(job.sql, job.params, seconds=job.seconds, sizes=writers.growing()):
             if not writer.add(batch, most):

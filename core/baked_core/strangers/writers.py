@@ -6,6 +6,7 @@ from typing import Final
 from baked_core.connection import Rows
 from baked_core.errors import OutOfMemory
 from baked_core.strangers import wire
+from baked_core.strangers.bounds import Bounds
 from baked_core.strangers.job import CELLS
 from baked_core.written import distinct, elements, lines
 
@@ -16,10 +17,10 @@ PIECE: Final = 1 << 17
 class Answer:
     """An answer that is sent as a whole."""
 
-    def __init__(self, way: str, most: int | None) -> None:
-        self._way, self._most = way, most
+    def __init__(self, way: str, bounds: Bounds | None) -> None:
+        self._way, self._bounds = way, bounds
         self._parts: list[bytes] = []
-        self._count = self._size = 0
+        self.count = self._size = 0
         self.columns: tuple[str, ...] = ()
         self.truncated = False
         """Whether there were more rows than were asked for."""
@@ -27,22 +28,24 @@ class Answer:
     def add(self, batch: Rows, max_rows: int | None) -> bool:
         """Take a batch; return whether more is wanted. Raises OutOfMemory if the answer becomes too large."""
         self.columns = batch.columns
-        rows = batch.rows
-        if max_rows is not None and self._count + len(rows) > max_rows:
-            rows, self.truncated = rows[: max_rows - self._count], True
-        self._count += len(rows)
+        rows, bounds = batch.rows, self._bounds
+        if max_rows is not None and bounds is not None and self._way == CELLS:
+            max_rows = min(max_rows, max(1, bounds.cells // len(self.columns)))
+        if max_rows is not None and self.count + len(rows) > max_rows:
+            rows, self.truncated = rows[: max_rows - self.count], True
+        self.count += len(rows)
         if rows:
             part = wire.written(rows) if self._way == CELLS else elements(self._way, distinct(self.columns), rows)
             self._size += len(part)
             self._parts.append(part)
-        if self._most is not None and self._size > self._most:
-            raise OutOfMemory(f"more than {self._most:,} bytes")
+        if bounds is not None and self._size > bounds.answer:
+            raise OutOfMemory(f"more than {bounds.answer:,} bytes")
         return not self.truncated
 
     def body(self) -> bytes:
         """Return the rows."""
         if self._way == CELLS:
-            return wire.joined(self._parts, self._count)
+            return wire.joined(self._parts, self.count)
         return b"[" + b",".join(self._parts) + b"]"
 
 
