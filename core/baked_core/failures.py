@@ -50,7 +50,8 @@ def handlers(public: Serving, door: Door | None) -> dict[Any, Handler]:
 
     async def unknown(http: HttpRequest, _exc: Exception) -> Response:
         message = "this server failed to answer; it is not your fault, and the log says more"
-        return told(http, 500, CoreError.title, message)
+        request = _request(http, public, None)  # to ask who it is may be what failed
+        return _answer(request, 500, CoreError.title, message, renderers)
 
     return {CoreError: known, HTTPException: refused, Exception: unknown}
 

@@ -69,7 +69,8 @@ class Serving(Struct, frozen=True):
             return False
         if not name:
             return database not in self.anonymous.databases
-        return (database, name) not in self.anonymous.relations | self.anonymous.queries
+        each = (database, name)
+        return each not in self.anonymous.relations and each not in self.anonymous.queries
 
     def opened(self, database: Database, query: Canned) -> tuple[Database, Canned] | None:
         """Return a query that shows more than the reader may see otherwise, and the database with all it reads."""

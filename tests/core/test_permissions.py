@@ -3,14 +3,18 @@
 import json
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
+from baking import baked_of
 from secrets_of_an_office import ALICE, ALLOWED, DATA, METADATA, TOKEN, VAULT
 from starlette.testclient import TestClient
 
+from baked_core.app import create_app
+
 Serve = Callable[..., TestClient]
 
-FORMATS = ("", ".json", ".csv")
+FORMATS = ("", ".json", ".csv", ".atom")
 PLACES = [
     *("/", "/.json", "/-/", "/-/jump.json?q=", "/-/queries", "/-/queries.json", "/robots.txt", "/sitemap.xml"),
     *(f"/-/{name}{kind}" for name in ("databases", "config", "schema", "openapi", "plugins") for kind in ("", ".json")),
@@ -275,3 +279,20 @@ def test_pages_mark_what_not_everybody_sees(client: TestClient) -> None:
         assert mark not in client.get(place).text
     assert client.get("/", headers=ALICE).text.count(mark) == 1
     assert 'href="/data.db"' not in client.get("/data").text
+
+
+def test_a_plugin_that_fails_to_tell_who_asks_is_an_error_that_tells_nothing(tmp_path: Path) -> None:
+    plugin = """
+from baked_core.hookspecs import hookimpl
+
+@hookimpl
+def actor_from_request(request):
+    raise ValueError("zq")
+"""
+    baked = baked_of(tmp_path, data="create table t(a)", files={"site/plugins/who.py": plugin})
+    with TestClient(create_app(baked), raise_server_exceptions=False) as client:
+        for place in ("/data/t", "/data/t.json", "/nothing"):
+            answer = client.get(place)
+            assert answer.status_code == 500
+            assert "the log says more" in answer.text
+            assert "zq" not in answer.text
