@@ -140,11 +140,16 @@ class Authorizer:
         if pragma in _INNER_PRAGMAS:
             return not argument
         if pragma in PRAGMAS:
-            return self._describes(argument) and not (pragma == "foreign_key_list" and self.policy)
+            return self._describes(known, argument) and not (pragma == "foreign_key_list" and self.policy)
         if pragma in INDEX_PRAGMAS:
-            return self._describes(known.indexes.get(argument, argument))
+            return self._describes(known, known.indexes.get(argument, argument))
         return pragma == "function_list" and not argument
 
-    def _describes(self, table: str) -> bool:
-        """Tell whether all of a table may be described: it is not hidden, and none of its columns are."""
-        return not self.policy.hides(table) and table not in self.policy.columns
+    def _describes(self, known: Known, table: str) -> bool:
+        """Tell whether all of a table may be described: it is not hidden, and none of its columns are.
+
+        Where anything is hidden, what is not there is refused as well, or an empty answer would tell the two apart.
+        """
+        return not self.policy or (
+            table in known.tables and not self.policy.hides(table) and table not in self.policy.columns
+        )

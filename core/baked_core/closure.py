@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from baked_core.joins import compare_unseen
+from baked_core import unseen
 from baked_core.manifest import Column, Database, Table, View
 from baked_core.policy import Policy, folded
 
@@ -49,7 +49,7 @@ class Closure:
         """Tell whether a statement that reads so much shows anything that ``policy`` holds back."""
         if reads is None:
             return bool(policy)
-        if compare_unseen(sql) and any(mentions(sql, name) for name in (*policy.hidden, *policy.columns)):
+        if unseen.compares(sql) and any(mentions(sql, name) for name in (*policy.hidden, *policy.columns)):
             return True
         return any(policy.hides(table, column) for table, column in reads)
 

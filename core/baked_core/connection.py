@@ -32,7 +32,7 @@ TOO_LONG: Final = "the query was stopped at its time limit: narrow it down with 
 TOO_LARGE: Final = "the query needs more memory than there is for one: ask for less at a time"
 DENIED: Final = (
     "only reading is possible here, and only what is public: one SELECT, WITH or EXPLAIN statement over the tables, "
-    "columns and functions that there are"
+    "columns and functions that there are; name the columns where * is refused"
 )
 """The one message for all that is denied, so that nobody learns from it what is there."""
 
@@ -103,6 +103,8 @@ class Connection:
     def policy(self, policy: Policy) -> None:
         if self._authorizer is not None:
             self._authorizer.policy = policy
+            # else "x" would be the text x where there is no such column, and refused where there is a hidden one
+            self._sqlite.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0 if policy else 1)
 
     def close(self) -> None:
         """Close it, whatever runs."""

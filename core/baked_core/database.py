@@ -19,9 +19,9 @@ from typing import Final, Self, TypeVar
 import apsw
 from msgspec import Struct
 
-from baked_core import manifest
+from baked_core import manifest, unseen
 from baked_core.connection import Connection, Rows
-from baked_core.errors import ManifestError, NotFound, QueryTimeout, nearest
+from baked_core.errors import ManifestError, NotFound, QueryError, QueryTimeout, nearest
 from baked_core.handle import Sqlite, opened
 from baked_core.policy import EVERYTHING, Policy
 from baked_core.settings import Settings
@@ -143,7 +143,7 @@ class Database:
         seconds, began = self.seconds(limit_ms), time.perf_counter()
         try:
             if whose is not Whose.APP:
-                return await self._strangers.answer(self._job(sql, params, seconds, max_rows, way))
+                return await self._strangers.answer(self._job(whose, sql, params, seconds, max_rows, way))
             if quick and self._small:
                 with suppress(QueryTimeout):
                     return self._connection().fetch(sql, params, seconds=min(seconds, MOMENT), max_rows=max_rows)
@@ -158,7 +158,7 @@ class Database:
         """Run one statement and yield its rows in batches, on a connection of its own; see ``query``."""
         seconds = self.seconds(limit_ms)
         if whose is not Whose.APP:
-            async with aclosing(self._strangers.stream(self._job(sql, params, seconds, None, LINES))) as found:
+            async with aclosing(self._strangers.stream(self._job(whose, sql, params, seconds, None, LINES))) as found:
                 async for batch in found:
                     yield batch
             return
@@ -170,7 +170,9 @@ class Database:
         finally:
             await self._run(connection.close)
 
-    def _job(self, sql: str, params: Params, seconds: float, max_rows: int | None, way: str) -> Job:
+    def _job(self, whose: Whose, sql: str, params: Params, seconds: float, max_rows: int | None, way: str) -> Job:
+        if whose is Whose.STRANGER and self.policy and (why := unseen.refused(sql)):
+            raise QueryError(why)
         return Job(self.name, sql, params, seconds, max_rows, way, self.policy)
 
     def count_tables(self) -> Mapping[str, int]:
