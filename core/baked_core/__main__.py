@@ -1,5 +1,6 @@
 """``python -m baked_core [BUNDLE]``: serve the Bundle beside this code, or the one named, at HOST and PORT."""
 
+import gc
 import os
 import socket
 import sys
@@ -17,6 +18,7 @@ TOKEN: Final = "BAKED_VERIFY_TOKEN"  # noqa: S105 - the name of it
 
 def main() -> None:
     """Serve until SIGTERM; end with a sentence if that cannot be done."""
+    gc.disable()  # until all is loaded, of which nothing is ever garbage
     try:
         _serve(_bundle(sys.argv[1:]))
     except CoreError as exc:
@@ -31,13 +33,22 @@ def _serve(bundle: Path) -> None:
     if keeper := os.environ.pop(KEEPER, None):
         from baked_core.worker import Worker  # noqa: PLC0415 - not on Windows
 
-        Worker(app, socket.socket(fileno=int(keeper))).run()
+        worker = Worker(app, socket.socket(fileno=int(keeper)))
+        _collect()
+        worker.run()
     else:
         from baked_core.listener import PATIENCE, listen  # noqa: PLC0415
         from baked_core.server import Server  # noqa: PLC0415
 
         server, told = Server(app), os.environ.get
+        _collect()
         server.run([listen(told("HOST", "127.0.0.1"), told("PORT", "8001"), told(PATIENCE, "0"))])
+
+
+def _collect() -> None:
+    """Collect garbage from now on, but never look at what is there already."""
+    gc.freeze()
+    gc.enable()
 
 
 def _bundle(arguments: list[str]) -> Path:

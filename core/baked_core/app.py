@@ -1,20 +1,21 @@
 """The serving app: a Baked in, an ASGI application out."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.types import ASGIApp
-
-from baked_core import assets, failures, manifest, mounted, plugins, routes
+from baked_core import assets, manifest, plugins
 from baked_core.bundle import Baked
 from baked_core.database import Database, Opening, source_of
 from baked_core.door import Door
+from baked_core.errors import CoreError
+from baked_core.failures import Failures
+from baked_core.front import Front, Kit, Life
+from baked_core.http import ASGIApp, Handler, Receive, Scope, Send
+from baked_core.mounted import Mounted
 from baked_core.request import Serving
 from baked_core.settings import Settings
 from baked_core.strangers.choose import Prepare, Strangers, choose
@@ -26,24 +27,61 @@ ATTACHED: Final = 10
 """SQLITE_MAX_ATTACHED of every build."""
 
 
-def create_app(baked: Baked, *, verify_token: str | None = None) -> Starlette:
+class App:
+    """The ASGI application of one Bundle, with all that wraps it."""
+
+    def __init__(self, outermost: ASGIApp, life: Life) -> None:
+        self._outermost = outermost
+        self.life = life
+        """What the app holds while it serves, for a server that sends no lifespan."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self._outermost(scope, receive, send)
+
+
+def create_app(baked: Baked, *, verify_token: str | None = None) -> App:
     """Make the application that serves ``baked``; ``/-/verify`` answers only to ``verify_token``."""
+    _check_language(baked)
     _check_language(baked)
     serving = _serving(baked)
     verify = verify_page(serving, verify_token) if verify_token else None
     door = Door.of(serving)
     public = serving if door is None else door.anonymous
-    table = routes.routes(public, verify, _mounts(baked.root), door)
-    middleware = [Middleware(mounted.Mounted, base=serving.settings.base_url)]
-    if serving.plugins is not None:
-        middleware += [Middleware(wrapper) for wrapper in serving.plugins.wrappers()]
-    app = Starlette(
-        routes=table,
-        middleware=middleware,
-        exception_handlers=failures.handlers(public, door),
-        lifespan=partial(_life, serving.strangers),
-    )
-    app.router.redirect_slashes = False
+    mounts = _mounts(baked.root)
+    life = partial(_life, serving.strangers)
+    front = Front(public, door, frozenset(mounts), lambda kit: _rest(public, door, kit, verify, mounts), life)
+    return App(_wrapped(front, serving, front.kit.failures), life)
+
+
+def _wrapped(app: ASGIApp, serving: Serving, failures: Failures) -> ASGIApp:
+    """Wrap ``app`` in what plugins add and in the path it is under; answer for what fails in a plugin."""
+    wrappers = [] if serving.plugins is None else serving.plugins.wrappers()
+    for wrapper in reversed(wrappers):
+        app = wrapper(app)
+    if serving.settings.base_url.strip("/"):
+        app = Mounted(app, serving.settings.base_url)
+    if not wrappers:
+        return app
+    from starlette.middleware.errors import ServerErrorMiddleware  # noqa: PLC0415 - only plugins need it
+
+    guarded: Any = ServerErrorMiddleware(cast("Any", app), handler=cast("Any", failures.unknown))
+    made: ASGIApp = guarded
+    return made
+
+
+def _rest(public: Serving, door: Door | None, kit: Kit, verify: Handler | None, mounts: Mapping[str, Any]) -> ASGIApp:
+    """Make what answers for all pages but the ones that are asked for most."""
+    from starlette.applications import Starlette  # noqa: PLC0415 - heavy: not before it is needed
+    from starlette.exceptions import HTTPException  # noqa: PLC0415
+
+    from baked_core.routes import routes  # noqa: PLC0415
+
+    failures = kit.failures
+    handlers: Any = {CoreError: failures.known, HTTPException: failures.refused, Exception: failures.unknown}
+    made: Any = Starlette(routes=routes(public, door, kit.renderers, verify, mounts), exception_handlers=handlers)
+    made.router.redirect_slashes = False
+    app: ASGIApp = made
     return app
 
 
@@ -56,7 +94,7 @@ def _check_language(baked: Baked) -> None:
 
 
 @asynccontextmanager
-async def _life(strangers: Strangers, _app: Starlette) -> AsyncGenerator[None, None]:
+async def _life(strangers: Strangers) -> AsyncGenerator[None, None]:
     strangers.warm()
     try:
         yield
@@ -94,7 +132,7 @@ def _joined(baked: Baked, settings: Settings) -> Opening:
     return Opening(entry, source_of(entry, Path(), settings, immutable=baked.immutable, attached=first), settings, None)
 
 
-def _mounts(root: Path | None) -> dict[str, ASGIApp]:
+def _mounts(root: Path | None) -> dict[str, Any]:
     """Return what serves the publisher's own static folders, by the name each is mounted under."""
     folder = None if root is None else root / "site" / "static"
     if folder is None or not folder.is_dir():

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import Final
 
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from baked_core import headers
 from baked_core.canned import all_of
+from baked_core.http import HttpRequest, Response
 from baked_core.manifest import Table, View
 from baked_core.metadata import of_table
 from baked_core.request import Serving

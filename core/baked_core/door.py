@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Final, Self
 
 from msgspec.structs import replace
-from starlette.requests import Request as HttpRequest
 
 from baked_core import narrow
 from baked_core.allow import Actor
+from baked_core.http import HttpRequest
 from baked_core.judge import Judge
 from baked_core.manifest import Database, canonical
 from baked_core.policy import Policy

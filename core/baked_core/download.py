@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse
 
 from baked_core import headers
 from baked_core.database import Database
 from baked_core.door import Door
 from baked_core.errors import Forbidden, NotFound, nearest
+from baked_core.http import HttpRequest, Response, Sendable
 from baked_core.metadata import of_database
 from baked_core.request import Serving
 from baked_core.urls import tilde_decode
@@ -23,10 +23,10 @@ def is_allowed(serving: Serving, name: str) -> bool:
     )
 
 
-def download(public: Serving, door: Door | None) -> Callable[[HttpRequest], Awaitable[Response]]:
+def download(public: Serving, door: Door | None) -> Callable[[HttpRequest], Awaitable[Sendable]]:
     """Make the page that answers with files; ``public`` is what somebody may see who is not known."""
 
-    async def page(http: HttpRequest) -> Response:
+    async def page(http: HttpRequest) -> Sendable:
         serving, actor = (public, None) if door is None else door.admit(http)
         name = tilde_decode(http.path_params["database"])
         found = serving.databases.get(name)
@@ -40,7 +40,7 @@ def download(public: Serving, door: Door | None) -> Callable[[HttpRequest], Awai
     return page
 
 
-def _answer(http: HttpRequest, serving: Serving, database: Database, *, known: bool) -> Response:
+def _answer(http: HttpRequest, serving: Serving, database: Database, *, known: bool) -> Sendable:
     added = headers.of_file(serving, known=known)
     if serving.baked.immutable:
         added["etag"] = f'"{database.entry.sha256}"'

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Final, TypeVar
 
-from starlette.responses import Response
-
+from baked_core.http import RawHeaders, Sendable
 from baked_core.request import Request, Serving
 
 _POLICY: Final = (
@@ -23,13 +22,14 @@ CORS: Final = {
     "access-control-max-age": "3600",
 }
 
-Raw = list[tuple[bytes, bytes]]
+
+Answer = TypeVar("Answer", bound=Sendable)
 
 _VARY: Final = (b"vary", b"Cookie, Authorization")
 """Where not everybody sees the same; what somebody gets who is known is kept nowhere."""
 
 
-def finish(response: Response, request: Request, etag: str, *, keep: bool = True) -> Response:
+def finish(response: Answer, request: Request, etag: str, *, keep: bool = True) -> Answer:
     """Add the headers that every answer of a view has; one that nobody may ``keep`` says so."""
     settings = request.serving.settings
     raw = response.raw_headers
@@ -78,7 +78,7 @@ def matches(asked: str, etag: str) -> bool:
 
 
 @cache
-def _common(*, html: bool, cors: bool, origins: str) -> Raw:
+def _common(*, html: bool, cors: bool, origins: str) -> RawHeaders:
     headers = _page(origins) if html else {**SAFE, **(CORS if cors else {})}
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pluggy
-from starlette.types import ASGIApp
+
+from baked_core.http import ASGIApp
 
 hookspec = pluggy.HookspecMarker("baked_data")
 hookimpl = pluggy.HookimplMarker("baked_data")

@@ -1,6 +1,6 @@
 """The setting ``base_url``: the app under a path of its own, whether a proxy strips that path or not."""
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from baked_core.http import ASGIApp, Receive, Scope, Send
 
 
 class Mounted:

@@ -1,19 +1,15 @@
-"""The pages under ``/-/`` that machines ask: health, identity, verification; and what answers to writes."""
+"""The pages under ``/-/`` that machines ask: identity, verification; and what answers to writes."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from baked_core import headers
 from baked_core.errors import Forbidden, MethodNotAllowed
+from baked_core.http import Handler, HttpRequest, Response
 from baked_core.manifest import FORMAT
 from baked_core.renderers.json import JSON, answer
 from baked_core.request import Serving
-
-Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 _WRITES: Final = {
     "/{database}/-": ("create", "execute-write"),
@@ -34,7 +30,6 @@ def routes(serving: Serving, verify: Handler | None) -> list[BaseRoute]:
     """Return the routes of these pages; ``/-/verify`` only if it may be asked."""
     identity = {"ok": True, "format": FORMAT, "digest": serving.baked.digest}
     pages: list[BaseRoute] = [
-        Route("/-/healthz", _health, methods=["GET"]),
         Route("/-/baked.json", _constant(serving, identity), methods=["GET"]),
     ]
     if verify is not None:
@@ -51,10 +46,6 @@ def writes() -> list[BaseRoute]:
 def closed() -> list[BaseRoute]:
     """Return the routes that refuse to show what only those see who administer a Datasette."""
     return [Route(path + suffix, _close, methods=["GET"]) for path in _CLOSED for suffix in ("", ".json")]
-
-
-async def _health(_http: HttpRequest) -> Response:
-    return Response(b"ok", media_type="text/plain", headers={"cache-control": "no-store"})
 
 
 async def _refuse(http: HttpRequest) -> Response:

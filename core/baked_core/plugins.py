@@ -9,12 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
 
-from starlette.requests import Request as HttpRequest
-from starlette.types import ASGIApp
-
 from baked_core.allow import Actor
 from baked_core.configured import Configured
 from baked_core.errors import ManifestError
+from baked_core.http import ASGIApp, HttpRequest
 from baked_core.metadata import Metadata
 
 NAME: Final = "baked_data"
@@ -66,7 +64,9 @@ class Plugins:
 
     def actor(self, http: HttpRequest) -> Actor | None:
         """Ask the plugins who sent a request."""
-        found: Actor | None = self._manager.hook.actor_from_request(request=http)
+        from starlette.requests import Request  # noqa: PLC0415 - what the hook promises; only such a plugin pays
+
+        found: Actor | None = self._manager.hook.actor_from_request(request=Request(http.scope))
         return found
 
     def template_vars(self, page: object) -> Mapping[str, Any]:

@@ -13,11 +13,16 @@ from collections.abc import Generator, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any, Final
 
-import uvicorn
-
 from baked_core.bequest import Bequest, inherit
+from baked_core.lean import lean
 from baked_core.listener import BACKLOG
-from baked_core.shared import Shared
+
+lean("uvicorn")
+
+from uvicorn.config import Config  # noqa: E402 - after what makes it lean
+from uvicorn.server import Server as UvicornServer  # noqa: E402
+
+from baked_core.shared import Shared  # noqa: E402
 
 GRACE: Final = 10
 """Seconds that a request under way gets when the server stops."""
@@ -34,11 +39,11 @@ LOG: Final[dict[str, Any]] = {
 }
 
 
-class Server(uvicorn.Server):
+class Server(UvicornServer):
     """Serves an ASGI application on listening sockets, one of which may come from, and go to, another process."""
 
     def __init__(self, app: Any, *, root_path: str = "", linger: float = LINGER) -> None:
-        config = uvicorn.Config(
+        config = Config(
             app,
             http="baked_core.visit:Visit" if find_spec("httptools") else "h11",
             ws="none",

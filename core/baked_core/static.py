@@ -5,10 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from baked_core.errors import NotFound
+from baked_core.http import HttpRequest, Response
 from baked_core.urls import Urls
 
 _TYPES: Final = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript", ".png": "image/png"}
@@ -28,13 +26,13 @@ def url(urls: Urls, name: str) -> str:
     return urls.own("-", "static", name, query=[("_hash", digest)])
 
 
-async def icon(_request: Request) -> Response:
+async def icon(_request: HttpRequest) -> Response:
     """Answer with the icon that browsers ask for by themselves."""
     content, _ = _read("icon.svg")
     return Response(content, headers={"cache-control": _SHORT}, media_type=_TYPES[".svg"])
 
 
-async def serve(request: Request) -> Response:
+async def serve(request: HttpRequest) -> Response:
     """Answer with a static file."""
     name = request.path_params["name"]
     if name not in _names():

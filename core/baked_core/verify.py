@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from msgspec import to_builtins
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
 
 from baked_core.errors import Busy, NotFound
+from baked_core.http import HttpRequest, Response
 from baked_core.manifest import FORMAT
 from baked_core.renderers.json import answer
 from baked_core.request import Serving

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
-from starlette.requests import Request as HttpRequest
+
+from baked_core.http import HttpRequest
 
 _NETWORK: Final = 64
 """Bits of an IPv6 address that one household or machine has to itself."""

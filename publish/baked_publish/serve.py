@@ -28,8 +28,8 @@ from baked_publish.sources import Source
 from baked_publish.sqlite_uri import file_uri
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.types import Receive, Scope, Send
+    from baked_core.app import App
+    from baked_core.http import Receive, Scope, Send
 
 EVERY: Final = 0.5
 """Seconds between two looks at the files."""
@@ -59,7 +59,7 @@ class Serving:
 class Look:
     """What the files held at one moment, ready to be served."""
 
-    app: "Starlette"
+    app: "App"
     watched: tuple[Path, ...]
     """Files and folders whose change calls for another look."""
     stamp: tuple[object, ...]
@@ -182,7 +182,7 @@ class Preview:
 
     @staticmethod
     def _lifespan(look: Look) -> contextlib.AbstractAsyncContextManager[Any]:
-        return look.app.router.lifespan_context(look.app)
+        return look.app.life()
 
 
 async def _serve(preview: Preview, serving: Serving, ready: Callable[[str], None]) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
-from starlette.responses import Response
-
 from baked_core import atom
 from baked_core.atom import NEEDED
 from baked_core.errors import BadRequest
+from baked_core.http import Response
 from baked_core.metadata import web
 from baked_core.page import DataPage, Page, QueryPage
 from baked_core.request import Request

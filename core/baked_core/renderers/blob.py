@@ -3,10 +3,9 @@
 from hashlib import sha256
 from urllib.parse import quote
 
-from starlette.responses import Response
-
 from baked_core.blob import sniff
 from baked_core.errors import BadRequest, NotFound, nearest
+from baked_core.http import Response
 from baked_core.page import DataPage, Page, QueryPage, RowPage, TablePage
 from baked_core.renderers import json
 from baked_core.request import Request

@@ -4,10 +4,11 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from starlette.background import BackgroundTask
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import StreamingResponse
 
 from baked_core.connection import Rows
 from baked_core.errors import CoreError
+from baked_core.http import Response, Sendable
 from baked_core.page import DataPage, Page, QueryPage
 from baked_core.renderers import json
 from baked_core.request import Request
@@ -20,7 +21,7 @@ class BrokenOff(Exception):
     """Rows could not all be sent, and the beginning has gone out already: the server breaks the connection."""
 
 
-def render(page: Page, request: Request) -> Response:
+def render(page: Page, request: Request) -> Sendable:
     """Answer with the rows of ``page`` as CSV, a header row first unless ``_header=off``."""
     if isinstance(page, QueryPage) and page.error:
         return json.render(page, request)

@@ -8,13 +8,13 @@ from typing import Any, Final
 import orjson
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from markupsafe import Markup
-from starlette.responses import HTMLResponse, Response
 
 from baked_core import static
 from baked_core.assets import assets
 from baked_core.cells import Cells
 from baked_core.filters import OPERATORS
 from baked_core.grid import Grid, grid
+from baked_core.http import Response
 from baked_core.metadata import Metadata
 from baked_core.page import (
     DataPage,
@@ -77,7 +77,7 @@ class Html:
             **extra,
         )
         status = page.status if isinstance(page, ErrorPage | QueryPage) else 200
-        return HTMLResponse(body, status)
+        return Response(body, status, media_type="text/html")
 
     def _title(self, page: Page) -> str:
         """Return what a page is called: in the publisher's words, or in those of the language."""

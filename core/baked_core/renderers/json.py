@@ -5,11 +5,11 @@ from functools import partial
 from typing import Any, Final
 
 import orjson
-from starlette.responses import Response
 
 from baked_core.args import SHAPES
 from baked_core.canned import Canned
 from baked_core.errors import BadRequest
+from baked_core.http import Response
 from baked_core.manifest import Database, Table, View
 from baked_core.page import (
     ApiPage,
