@@ -23,7 +23,9 @@ from baked_publish.images.options import ImageOptions, PlatformOptions
 from baked_publish.imaging import Imaging
 from baked_publish.ingredients import Ingredients
 from baked_publish.pipeline import Wish
+from baked_publish.plugin_secrets import PluginSecrets
 from baked_publish.publisher import Publisher
+from baked_publish.redaction import hidden
 from baked_publish.report import Report
 from baked_publish.serve import Serving
 from baked_publish.suggest import nearest
@@ -115,11 +117,12 @@ def speak(run: Callable[..., None], **values: Any) -> None:
 def fail(speech: Speech, message: str, kind: str, exit_code: int, details: Mapping[str, Any] | None = None) -> NoReturn:
     """Say what failed, on standard error and in the JSON result, and leave."""
     if speech.verbose:
-        traceback.print_exc()
+        click.echo(hidden(traceback.format_exc()), err=True)
     if speech.json:
-        click.echo(orjson.dumps({**(details or {}), **results.failure(message, kind, exit_code)}))
+        value = {**(details or {}), **results.failure(message, kind, exit_code)}
+        click.echo(hidden(orjson.dumps(value).decode()))
     else:
-        click.echo(f"Error: {message}", err=True)
+        click.echo(hidden(f"Error: {message}"), err=True)
     raise SystemExit(exit_code)
 
 
@@ -139,7 +142,10 @@ def publish_command(target: type[Publisher]) -> click.Command:
     own = flags(target.options, f"Target {target.target}", target=target.target)
     about = f"Publish FILES to {target.target}. {(target.__doc__ or '').strip()}"
     return command(
-        target.target, partial(commands.publish, target), [files_argument(), *common, *own, *inputs()], about
+        target.target,
+        partial(commands.publish, target),
+        [files_argument(), *common, *own, *inputs(), *flags(PluginSecrets, SITE)],
+        about,
     )
 
 

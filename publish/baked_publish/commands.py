@@ -19,7 +19,9 @@ from baked_publish.flags import collect, ways
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.options import missing, option
 from baked_publish.pipeline import Wish
+from baked_publish.plugin_secrets import PluginSecrets
 from baked_publish.publisher import Can, Publisher
+from baked_publish.redaction import hidden
 from baked_publish.report import Report
 from baked_publish.serve import Serving, preview
 
@@ -42,10 +44,10 @@ class Speech:
     def answer(self, value: results.JSON, lines: Iterable[str]) -> None:
         """Write the result to standard output."""
         if self.json:
-            click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+            click.echo(hidden(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()))
             return
         for line in lines:
-            click.echo(line)
+            click.echo(hidden(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,12 @@ class Consent:
 def publish(target: type[Publisher], speech: Speech, report: Report, files: tuple[Path, ...], **values: Any) -> None:
     """Publish files."""
     name = values["name"] or default_name(files)
-    baked = partial(baking, files, collect(Ingredients, values), collect(BakeOptions, values), report)
+    secret = collect(PluginSecrets, values)
+    ingredients = replace(collect(Ingredients, values), secrets=tuple(secret.references()))
+    baked = partial(baking, files, ingredients, collect(BakeOptions, values), report)
     wish = collect(Wish, values)
     with connected(target, name, report, values) as publisher:
+        publisher.secrets = secret.values()
         outcome = consenting(partial(pipeline.publish, publisher, baked), wish, report, yes=values["yes"])
     answer_outcome(speech, target.target, outcome)
 

@@ -5,9 +5,9 @@ a known one is an error that names it: a typo never passes silently. Any other i
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -87,6 +87,13 @@ class Config:
             raise ConfigError(wrong)
         if permitted.unreachable(self.metadata):
             report.warning("metadata asks who a reader is, but there are no tokens: only a plugin can tell")
+
+    def with_plugins(self, told: Iterable[tuple[str, str, Mapping[str, Any]]]) -> "Config":
+        """Return it with what plugins are told beside the files: PLUGIN, KEY and value."""
+        metadata = self.metadata
+        for plugin, key, value in told:
+            metadata = _merge(dict(metadata), {"plugins": {plugin: {key: value}}})
+        return replace(self, metadata=metadata)
 
     def hidden(self, database: str) -> frozenset[str]:
         """Return the tables and views of ``database`` that the metadata hides."""

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from baked_publish.redaction import hidden
 from baked_publish.report import Advance, Report
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Plain:
         self._out, self._quiet, self._verbose = out, quiet, verbose
 
     def _say(self, line: str) -> None:
-        self._out.write(f"{line}\n")  # at once: threads speak side by side
+        self._out.write(f"{hidden(line)}\n")  # at once: threads speak side by side
         self._out.flush()
 
     def step(self, name: str, detail: str = "") -> None:
@@ -87,17 +88,17 @@ class Rich(Plain):
         self._guard = threading.Lock()
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False)
+        self._console.print(hidden(line), markup=False)
 
     def step(self, name: str, detail: str = "") -> None:
         """Begin a line of its own, in bold."""
         from rich.text import Text  # noqa: PLC0415
 
-        self._console.print(Text.assemble((name, "bold cyan"), f" {detail}"))
+        self._console.print(Text.assemble((name, "bold cyan"), f" {hidden(detail)}"))
 
     def warning(self, message: str) -> None:
         """Speak in yellow."""
-        self._console.print(f"warning: {message}", style="yellow", markup=False)
+        self._console.print(hidden(f"warning: {message}"), style="yellow", markup=False)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Generator[Advance, None, None]:
@@ -137,7 +138,9 @@ class JsonLines:
 
     def _say(self, event: str, **values: object) -> None:
         if not self._quiet or event == "warning":
-            self._out.write(json.dumps({"event": event, **values}) + "\n")  # at once: threads speak side by side
+            self._out.write(
+                hidden(json.dumps({"event": event, **values})) + "\n"
+            )  # at once: threads speak side by side
             self._out.flush()
 
     def step(self, name: str, detail: str = "") -> None:

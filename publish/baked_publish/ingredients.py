@@ -1,10 +1,11 @@
 """Ingredients: what a person hands to a bake beside the files, as flags, and the way from there to a Bundle."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from baked_publish.bake import BakeOptions, bake
 from baked_publish.bundle import Bundle
@@ -26,11 +27,14 @@ class Ingredients:
     template_dir: Path | None = option(None, "Folder of your own templates.")
     plugins_dir: Path | None = option(None, "Folder of plugins for the serving app.")
     static: tuple[str, ...] = option((), "MOUNT:DIR, a folder served below /MOUNT/.")
+    secrets: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
+    """Plugin, key and what metadata holds in place of each secret."""
 
     def read(self, files: Sequence[Path], workspace: Path, report: Report) -> tuple[Inputs, Site, Config]:
         """Gather sources, site and configuration; CSV and JSON become SQLite in ``workspace``."""
         inputs = gather(files, workspace, report)
         config = load([each for each in (self.config, self.metadata) if each] or inputs.metadata, self.setting)
+        config = config.with_plugins(self.secrets)
         site = collect(
             template_dir=self.template_dir or inputs.template_dir,
             plugins_dir=self.plugins_dir or inputs.plugins_dir,

@@ -20,6 +20,7 @@ from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, Pub
 from baked_publish.exposure.consent import ACCEPT, require_consent
 from baked_publish.options import deployed, option
 from baked_publish.plan import compare, losses
+from baked_publish.plugin_secrets import version_of
 from baked_publish.publisher import Can, Publisher
 from baked_publish.report import Report
 from baked_publish.verify import read_manifest, verify
@@ -122,6 +123,11 @@ def unpublish(publisher: Publisher, report: Report) -> None:
 
 def require_possible(publisher: Publisher, wish: Wish) -> None:
     """Raise UsageError for a wish that the target cannot fulfil, or that contradicts itself."""
+    if publisher.secrets and Can.SECRETS not in publisher.can:
+        raise UsageError(
+            f"{publisher.target} has no environment to keep --plugin-secret in: say {{$env: NAME}} or {{$file: PATH}} "
+            "in metadata, and set it where the server runs"
+        )
     if wish.canary is None:
         return
     if Can.CANARY not in publisher.can:
@@ -156,6 +162,8 @@ def release_of(publisher: Publisher, artifact: Artifact) -> str:
         "artifact": artifact.digest,
         "options": deployed(publisher.given),
     }
+    if publisher.secrets:
+        parts["secrets"] = version_of(publisher.target, publisher.name, publisher.secrets)
     return sha256(canonical(parts)).hexdigest()
 
 

@@ -35,6 +35,8 @@ class Can(Enum):
     """Show the log of what is live."""
     SERVE = "serve"
     """Answer HTTP, so that ``/-/verify`` can be asked."""
+    SECRETS = "secrets"
+    """Give a deployment secrets in its environment, and give them again to what is recalled."""
 
 
 class Publisher(Protocol):
@@ -48,6 +50,8 @@ class Publisher(Protocol):
     name: str
     given: Any
     """The options it was made with, an instance of ``options``."""
+    secrets: Mapping[str, str]
+    """What the deployment's environment is to hold and nobody may see, by name; only for a target with SECRETS."""
 
     def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None: ...
 
@@ -151,6 +155,7 @@ class BasePublisher:
         self.name = name
         self.http = http
         self.report = report
+        self.secrets: Mapping[str, str] = {}
 
     @classmethod
     def complete(cls, options: Any) -> Any:

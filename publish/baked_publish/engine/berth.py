@@ -49,9 +49,11 @@ def private(record: Record, network: str) -> Record:
     return replace(record, host=LOCALHOST, port=_free_port() if network == HOST else None)
 
 
-def config(image: str, record: Record, token: str, limited: Mapping[str, Any]) -> dict[str, Any]:
+def config(
+    image: str, record: Record, token: str, limited: Mapping[str, Any], secrets: Mapping[str, str]
+) -> dict[str, Any]:
     """Return what the engine needs to make a container of ``image``; one with a number starts again by itself."""
-    environment = [f"{TOKEN}={token}"]
+    environment = [f"{TOKEN}={token}", *(f"{name}={value}" for name, value in secrets.items())]
     bindings: dict[str, Any] = {}
     if limited["NetworkMode"] == HOST:
         environment += [f"HOST={record.host}", f"PORT={record.port}"]

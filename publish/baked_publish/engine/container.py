@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 from baked_publish.engine.record import Record
 from baked_publish.images.config import PORT
 from baked_publish.keeper.ledger import LOCALHOST, Address
+from baked_publish.plugin_secrets import PREFIX
 
 TOKEN: Final = "BAKED_VERIFY_TOKEN"  # noqa: S105 - the name of it
 KILLED: Final = 137
@@ -57,6 +58,11 @@ class Container:
     def token(self) -> str:
         """What opens ``/-/verify`` in it."""
         return self.environment.get(TOKEN, "")
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """What plugins in it are told in secret, by environment name."""
+        return {name: value for name, value in self.environment.items() if name.startswith(PREFIX)}
 
     @property
     def address(self) -> Address:

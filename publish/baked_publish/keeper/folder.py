@@ -13,7 +13,7 @@ import orjson
 
 from baked_core.manifest import FILE_NAME as MANIFEST
 from baked_publish.errors import StorageError
-from baked_publish.keeper.files import make_folder, told
+from baked_publish.keeper.files import make_folder, read_json, told
 from baked_publish.keeper.ledger import FILE_NAME as STATE
 from baked_publish.keeper.ledger import Ledger
 from baked_publish.keeper.record import FILE_NAME as RECORD
@@ -105,6 +105,14 @@ class Folder:
             return self.token_file(revision).read_text()
         except FileNotFoundError:
             return ""
+
+    def secrets_file(self, revision: str) -> Path:
+        """Return the file that holds what only the environment of one deployment may hold."""
+        return self.deployment(revision) / "secrets.json"
+
+    def secrets(self, revision: str) -> Mapping[str, str]:
+        """Return the secrets of one deployment by environment name; raise StorageError if their file is damaged."""
+        return read_json(self.secrets_file(revision)) or {}
 
     def ledger(self) -> Ledger:
         """Read what is live and what was."""

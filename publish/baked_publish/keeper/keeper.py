@@ -279,9 +279,8 @@ class Keeper:
 
     def _start(self, revision: str, environment: Mapping[str, str]) -> Start:
         folder = self.folder
-        return Start(
-            folder.bundle(revision), folder.log(revision), folder.run, revision, folder.token(revision), environment
-        )
+        known = {**environment, **folder.secrets(revision)}
+        return Start(folder.bundle(revision), folder.log(revision), folder.run, revision, folder.token(revision), known)
 
     async def _dismiss(self, revision: str) -> None:
         await self.crews.pop(revision).dismiss()

@@ -4,7 +4,6 @@ All that is remembered lies in the engine: in the labels, names and environment 
 """
 
 import re
-import secrets
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from baked_publish.artifacts import Artifact, Recipe
@@ -55,7 +55,7 @@ class DockerPublisher(BasePublisher):
 
     target: ClassVar[str] = "docker"
     options: ClassVar[type] = DockerOptions
-    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.HISTORY, Can.LOGS, Can.SERVE})
+    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.HISTORY, Can.LOGS, Can.SERVE, Can.SECRETS})
 
     def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None:
         if not NAME.fullmatch(name):
@@ -181,8 +181,8 @@ class DockerPublisher(BasePublisher):
         if again := fleet.find(old.revision):
             self._engine.remove(again)
         record = replace(found.record, number=0, promoted="", previous="", asked_host="", asked_port=None)
-        token = secrets.token_urlsafe(32)
-        return self._launch_candidate(self._create(found.image, record, token, lasting(found)))
+        token = token_urlsafe(32)
+        return self._launch_candidate(self._create(found.image, record, token, lasting(found), found.secrets))
 
     def keep(self, candidate: Candidate) -> Candidate:
         """Mark ``candidate`` as a preview, which stays until it is promoted or unpublished."""
@@ -201,7 +201,7 @@ class DockerPublisher(BasePublisher):
             raise TargetError(f"{self.target} sends all visitors or none, not {percent} %")
         fleet, container = self._fleet(), self._found(candidate)
         record = self._promoted(container.record, fleet)
-        made = config(container.image, record, container.token, lasting(container))
+        made = config(container.image, record, container.token, lasting(container), container.secrets)
         successor = self._handover.run(fleet.live, self._engine.create(next_name(self.name), made))
         try:
             self._clear(self._fleet())
@@ -280,12 +280,14 @@ class DockerPublisher(BasePublisher):
             restart=self.given.restart,
             host=LOCALHOST,
         )
-        return self._create(image, record, token, self._limits())
+        return self._create(image, record, token, self._limits(), self.secrets)
 
-    def _create(self, image: str, record: Record, token: str, limited: Mapping[str, Any]) -> Container:
+    def _create(
+        self, image: str, record: Record, token: str, limited: Mapping[str, Any], secrets: Mapping[str, str]
+    ) -> Container:
         record = private(record, limited["NetworkMode"])
         name = candidate_name(self.name, record.revision)
-        return self._engine.create(name, config(image, record, token, limited))
+        return self._engine.create(name, config(image, record, token, limited, secrets))
 
     def _launch_candidate(self, container: Container) -> Candidate:
         try:

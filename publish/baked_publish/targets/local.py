@@ -22,7 +22,7 @@ from baked_publish.cachedir import cache_home
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import NotFoundError, StageError, TargetError, UsageError
 from baked_publish.keeper.contact import Absent, Contact
-from baked_publish.keeper.files import make_folder, told, write
+from baked_publish.keeper.files import make_folder, told, write, write_json
 from baked_publish.keeper.folder import Folder, home
 from baked_publish.keeper.ledger import LOCALHOST, Address, Ledger, url_of
 from baked_publish.keeper.listener import listen
@@ -57,7 +57,7 @@ class LocalPublisher(BasePublisher):
 
     target: ClassVar[str] = "local"
     options: ClassVar[type] = LocalOptions
-    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.HISTORY, Can.LOGS, Can.SERVE})
+    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.HISTORY, Can.LOGS, Can.SERVE, Can.SECRETS})
 
     def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None:
         if not NAME.fullmatch(name):
@@ -270,6 +270,8 @@ class LocalPublisher(BasePublisher):
                 folder.mkdir(mode=0o700)
             self._copy(artifact, folder, release)
             write(self._folder.token_file(revision), token.encode())
+            if self.secrets:
+                write_json(self._folder.secrets_file(revision), dict(self.secrets))
             record.write(folder)
         except BaseException:
             self._folder.remove(revision)
