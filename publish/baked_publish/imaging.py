@@ -119,7 +119,7 @@ def show_cache(speech: Speech, _report: Report) -> None:
 def clear_cache(speech: Speech, report: Report) -> None:
     """Empty the cache folder: layers, and what is known of files and base images."""
     before = LayerCache().clear()
-    for folder in ("known", "bases"):
+    for folder in ("known", "bases", "checked", "rules"):
         shutil.rmtree(cache_home() / folder, ignore_errors=True)
     report.info(f"removed {before.layers} layers, {before.size:,} bytes")
     _tell_cache(speech, "cache clear", LayerCache().contents())

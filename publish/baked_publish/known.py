@@ -68,7 +68,10 @@ def recall(state: State | None) -> Database | None:
         return None
     try:
         path = _folder() / state.key
-        (found,) = Manifest.from_json(path.read_bytes()).databases.values()
+        seal, _, said = path.read_bytes().partition(b" ")
+        if seal.decode() != sha256(said).hexdigest():
+            return None
+        (found,) = Manifest.from_json(said).databases.values()
         os.utime(path)
     except (OSError, ValueError, ManifestError, StorageError):
         return None
@@ -82,7 +85,8 @@ def remember(state: State | None, found: Database, report: Report) -> None:
     try:
         folder = _folder()
         partial = folder / f".{state.key}.{os.getpid()}"
-        partial.write_bytes(Manifest("", {found.name: found}).to_json())
+        said = Manifest("", {found.name: found}).to_json()
+        partial.write_bytes(sha256(said).hexdigest().encode() + b" " + said)
         partial.replace(folder / state.key)
         _forget(folder)
     except (OSError, StorageError) as exc:

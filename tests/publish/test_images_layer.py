@@ -1,6 +1,8 @@
 """Layers and their cache: made once, found again, never trusted blindly."""
 
+import errno
 import gzip
+import os
 import subprocess
 import sys
 import tarfile
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 from runtime import need
 
-from baked_publish.errors import ConfigError, DigestError, StorageError
+from baked_publish.errors import ConfigError, DigestError, SourceError, StorageError
 from baked_publish.images.cache import LayerCache
 from baked_publish.images.image import Layer
 from baked_publish.images.layer import Draft, draft_of, key_of_entries, make_layer
@@ -194,3 +196,35 @@ def test_a_large_file_never_sits_in_memory(tmp_path: Path) -> None:
     size, most = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True).stdout.split()
     assert 0 < int(size) < 10_000_000
     assert int(most) < 200_000  # kB
+
+
+def test_a_clear_during_a_build_does_not_make_it_fail(cache: LayerCache) -> None:
+    def blocks() -> Iterator[bytes]:
+        whole = b"".join(tarball([ONE]))
+        yield whole[:512]
+        cache.clear()
+        yield whole[512:]
+
+    layer = make_layer(Draft("files", "0" * 64, lambda: nullcontext(blocks())), cache, Silent(), LAYER)
+    assert layer.blob.read() == made(cache, ONE).blob.read()
+    cache.clear()
+    assert cache.contents().layers == 0
+
+
+def test_a_clear_takes_what_a_killed_build_left(cache: LayerCache) -> None:
+    made(cache, ONE)
+    left = cache.folder / ".left.partial"
+    left.touch()
+    os.utime(left, (0, 0))
+    cache.clear()
+    assert not left.exists()
+
+
+def test_a_source_that_cannot_be_read_is_no_fault_of_the_cache(cache: LayerCache) -> None:
+    def blocks() -> Iterator[bytes]:
+        yield bytes(512)
+        raise OSError(errno.EIO, "Input/output error", "data.db")
+
+    with pytest.raises(SourceError, match=r"'data\.db' cannot be read: Input/output error"):
+        make_layer(Draft("files", "0" * 64, lambda: nullcontext(blocks())), cache, Silent(), LAYER)
+    assert not [each for each in cache.folder.rglob("*") if each.is_file()]

@@ -1,4 +1,4 @@
-"""A plugin's secret reaches the plugin, and nothing else: no file of a deployment, cache, log, result or command line."""
+"""A plugin's secret reaches the plugin and nothing else: no file, cache, log, result or command line."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -57,7 +57,7 @@ class Watch:
         self._text, self._done = text.encode(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -118,7 +118,7 @@ def digest_at(url: str) -> str:
     return httpx.get(f"{url}/-/healthz").headers["x-digest"]
 
 
-def test_a_secret_reaches_its_plugin_and_one_private_file(site: Path, env: dict[str, str], publish: Run) -> None:
+def test_a_secret_reaches_its_plugin_and_one_private_file(site: Path, publish: Run) -> None:
     secret = (site / "secret").read_text().strip()
     (site / "secret").chmod(0o600)
     with Watch(secret) as watch:

@@ -26,6 +26,10 @@ SIZE: Final = "BAKED_CACHE_SIZE"
 DEFAULT_SIZE: Final = 10_000_000_000
 ABANDONED: Final = 24 * 3600.0
 """Seconds after which a half-written file belongs to nobody."""
+AT_WORK: Final = 600.0
+"""Seconds since the last write within which somebody may be writing a file, so that it outlives a clear."""
+PARTIAL: Final = ".partial"
+"""The end of the name of a file that is being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ class LayerCache:
 
         Raises StorageError if the disk is full; nothing half written stays.
         """
-        partial = self.folder / f".{token_hex(8)}.partial"
+        partial = self.folder / f".{token_hex(8)}{PARTIAL}"
         try:
             with self._told(), open(partial, "xb", opener=_private) as out:
                 known = make(out)
@@ -124,14 +128,15 @@ class LayerCache:
         return Contents(self.folder, len(sizes), sum(sizes), self.bound)
 
     def clear(self) -> Contents:
-        """Remove every layer; return what there was."""
-        before = self.contents()
-        for each, _ in [*self._files(self._keys), *self._files(self._blobs), *self._files(self.folder)]:
-            each.unlink(missing_ok=True)
+        """Remove every layer, but nothing that another build is writing; return what there was."""
+        before, young = self.contents(), time.time() - AT_WORK
+        for each, seen in [*self._files(self._keys), *self._files(self._blobs), *self._files(self.folder)]:
+            if each.suffix != PARTIAL or seen.st_mtime < young:
+                each.unlink(missing_ok=True)
         return before
 
     def _remember(self, key: str, known: Known) -> None:
-        partial = self._keys / f".{token_hex(8)}.partial"
+        partial = self._keys / f".{token_hex(8)}{PARTIAL}"
         with self._told():
             try:
                 with open(partial, "xb", opener=_private) as out:

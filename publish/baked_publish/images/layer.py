@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import BinaryIO
 
 from baked_core.manifest import canonical
-from baked_publish.errors import DigestError
+from baked_publish.errors import DigestError, SourceError
 from baked_publish.images.cache import Known, LayerCache
 from baked_publish.images.gzip import COMPRESSOR, compress, members, side_by_side
 from baked_publish.images.image import Layer
@@ -91,10 +91,13 @@ def _write(blocks: Iterable[bytes], advance: Advance, out: BinaryIO) -> Known:
     tar, whole, size = sha256(), sha256(), 0
 
     def read() -> Iterator[bytes]:
-        for block in blocks:
-            tar.update(block)
-            advance(len(block))
-            yield block
+        try:
+            for block in blocks:
+                tar.update(block)
+                advance(len(block))
+                yield block
+        except OSError as exc:  # here, where it is known not to be the cache that fails
+            raise SourceError(f"{exc.filename or 'a file'!r} cannot be read: {exc.strerror or exc}") from exc
 
     for member in side_by_side(compress, members(read())):
         whole.update(member)
