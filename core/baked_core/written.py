@@ -15,11 +15,14 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return ``names`` with a suffix on those that occurred before, so that no value of a row is lost."""
     if len(set(names)) == len(names):
         return names
-    taken, result = set(names), list[str]()
+    taken, used, following = set(names), set[str](), dict[str, int]()
+    result = list[str]()
     for name in names:
-        found, number = name, 2
-        while found in result or (found != name and found in taken):
+        found, number = name, following.get(name, 2)
+        while found in used or (found != name and found in taken):
             found, number = f"{name}_{number}", number + 1
+        following[name] = number
+        used.add(found)
         result.append(found)
     return tuple(result)
 
