@@ -96,7 +96,9 @@ def test_a_plugin_beside_the_wheel_is_a_target(installed: tuple[Path, dict[str, 
     run(UV, "pip", "install", "--offline", "--quiet", "--python", publish.with_name("python"), plugin)
     listed = json.loads(run(publish, "plugins", "--json", env=env))["targets"]
     assert {each["target"]: each["distribution"] for each in listed} == {
+        "cloudrun": "baked-data",
         "docker": "baked-data",
+        "fly": "baked-data",
         "folder": "baked-folder",
         "local": "baked-data",
         "registry": "baked-data",

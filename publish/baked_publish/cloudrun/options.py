@@ -40,7 +40,7 @@ class CloudRunOptions(ImageOptions):
     )
     region: str | None = option(
         None,
-        "Region, such as europe-west1.",
+        "Region; such as europe-west1.",
         flag="-r --region",
         envvar=("BAKED_CLOUDRUN_REGION", "CLOUDSDK_RUN_REGION"),
         release=False,
@@ -50,27 +50,29 @@ class CloudRunOptions(ImageOptions):
     repository: str = option(
         "baked-data", "Artifact Registry repository for images; made if missing.", release=False, locates=True
     )
-    memory: str = option("512Mi", "Memory of an instance, such as 512Mi or 2Gi.")
+    memory: str = option("512Mi", "Memory that the server may use; such as 512Mi or 2Gi.")
     cpu: str = option("1", "Processors of an instance: 1, 2, 4 or 8.")
     concurrency: int = option(80, "Requests that an instance answers at once.")
     min_instances: int = option(0, "Instances that stay warm; each is paid for while idle.")
     max_instances: int = option(1, "Instances at most, and so what a crowd may cost.")
     timeout: int = option(60, "Seconds that a request may take.")
-    execution_environment: Environment | None = option(None, "gen1 or gen2; by default the platform chooses.")
+    execution_environment: Environment | None = option(
+        None, "Generation of the sandbox, gen1 or gen2; by default the platform chooses."
+    )
     service_account: str | None = option(None, "Account that the service runs as; by default the project's.")
     vpc_network: str | None = option(None, "VPC network for what the service asks of others.")
     vpc_subnet: str | None = option(None, "Subnet of that network.")
     secret: tuple[tuple[str, str], ...] = option(
-        (), "ENV SECRET[:VERSION], a variable from Secret Manager; the newest version is pinned."
+        (), "Secret that the platform keeps; ENV SECRET[:VERSION], the newest version is pinned."
     )
     allow_unauthenticated: bool = option(
         True,
         "Whether everybody may visit, or only whom IAM allows.",
         flag="--allow-unauthenticated/--no-allow-unauthenticated",
     )
-    domain: str | None = option(None, "Domain of your own to map to the service.")
+    domain: str | None = option(None, "Host name of your own; it is mapped to the service.")
     tags: int = option(20, "Old deployments that keep a URL of their own.", release=False)
-    start_timeout: float = option(300.0, "Seconds that a revision gets to come up.", release=False)
+    start_timeout: float = option(300.0, "Seconds that the app gets to come up.", release=False)
 
     @property
     def memory_bytes(self) -> int:

@@ -20,8 +20,8 @@ class DockerOptions(ImageOptions):
     host: str | None = option(None, "Address to listen on; 0.0.0.0 for all.", flag="-h --host")
     port: int | None = option(None, "Port to listen on; by default the one before, or a free one.", flag="-p --port")
     network: str = option(BRIDGE, "Docker network; host for this machine's own.")
-    memory: str | None = option(None, "Memory that the server may use, such as 512m or 2g; by default no limit.")
-    cpus: float | None = option(None, "Processors that the server may use, such as 1.5; by default all.")
+    memory: str | None = option(None, "Memory that the server may use; such as 512m or 2g, by default no limit.")
+    cpus: float | None = option(None, "Processors that the server may use; such as 1.5, by default all.")
     pids_limit: int = option(512, "Processes and threads that the server may have.")
     restart: Restart = option("unless-stopped", "When docker starts it again by itself.")
     engine: str | None = option(

@@ -15,17 +15,19 @@ class FlyOptions(ImageOptions):
     """Where and on what an app runs; what is said here costs nothing while nobody visits."""
 
     org: str | None = option(None, "Organization that a new app belongs to.", envvar="FLY_ORG", release=False)
-    region: tuple[str, ...] = option((), "Region, such as ams; repeatable. By default as before.", envvar="FLY_REGION")
+    region: tuple[str, ...] = option((), "Region; such as ams; repeatable. By default as before.", envvar="FLY_REGION")
     machines: int = option(1, "Machines in each region.")
-    memory: int = option(256, "Megabytes of memory of a machine.")
-    cpus: int = option(1, "Processors of a machine.")
+    memory: int = option(256, "Memory that the server may use; in megabytes.")
+    cpus: int = option(1, "Processors that the server may use; of a machine.")
     cpu_kind: Kind = option("shared", "Kind of processor.")
     soft_limit: int = option(20, "Requests at once from which on other machines are preferred.")
     hard_limit: int | None = option(None, "Requests at once that a machine gets at most; by default no limit.")
     autostop: Autostop = option("stop", "What happens to a machine that nobody visits.")
     min_machines: int = option(0, "Machines that run though nobody visits, in the first region.")
-    domain: tuple[str, ...] = option((), "Host name of your own to ask a certificate for; repeatable.")
-    secret: tuple[str, ...] = option((), "Secret of the app that has to be set, by its name; repeatable.")
+    domain: tuple[str, ...] = option((), "Host name of your own; a certificate is asked for; repeatable.")
+    secret: tuple[str, ...] = option(
+        (), "Secret that the platform keeps; the name of one that the app has, repeatable."
+    )
     start_timeout: float = option(180.0, "Seconds that the app gets to come up.", release=False, locates=True)
     settle: float = option(
         10.0, "Seconds after which Fly's proxies know of a new machine.", release=False, locates=True
