@@ -5,6 +5,8 @@ const WORDS = new Set(("all and as asc between by case cast collate count cross 
   "desc distinct else end escape except exists explain false filter from full glob group having in inner intersect " +
   "is isnull join left like limit match materialized natural not notnull null nulls offset on or order outer over partition " +
   "recursive regexp right rows select then true union using values when where window with").split(" "));
+const TAKEN = new Set(("add alter autoincrement check commit constraint create default deferrable delete drop foreign index insert " +
+  "into nothing primary references returning set table to transaction unique update").split(" "));
 const TOKENS = /(?<note>--[^\n]*|\/\*[^]*?(?:\*\/|$))|(?<text>'(?:[^']|'')*(?:'|$))|(?<name>"(?:[^"]|"")*(?:"|$)|\[[^\]\n]*(?:\]|$)|`[^`]*(?:`|$))|(?<value>[:@$][A-Za-z_]\w*)|(?<number>\b(?:0x[\da-f]+|\d+\.?\d*(?:e[+-]?\d+)?)\b)|(?<word>[\p{L}_][\p{L}\p{N}_$]*)/giu;
 const PLAIN = /^[a-z_][a-z0-9_]*$/i;
 const MOST = 50;
@@ -98,7 +100,7 @@ class Names {
 }
 
 const bare = (text) => text.replace(/^["[`]|["\]`]$/g, "").replaceAll('""', '"').toLowerCase();
-const quoted = (name) => (PLAIN.test(name) && !WORDS.has(name.toLowerCase()) ? name : `"${name.replaceAll('"', '""')}"`);
+const quoted = (name) => (PLAIN.test(name) && !WORDS.has(name.toLowerCase()) && !TAKEN.has(name.toLowerCase()) ? name : `"${name.replaceAll('"', '""')}"`);
 
 /** The list under the place where one types: arrow keys choose, Enter takes, Escape closes. */
 class Offer {

@@ -85,7 +85,8 @@ def test_operators_and_titles_of_errors_have_their_words() -> None:
     for kind in kinds:
         kinds += kind.__subclasses__()
     shown = {kind.title for kind in kinds}
-    assert not [title for title in shown if f"title.{title}" not in TEXTS]
+    missing = [title for title in shown if f"title.{title}" not in TEXTS]
+    assert not missing, "each goes into templates/strings/en.json"
 
 
 def test_a_number_asks_for_its_form() -> None:
