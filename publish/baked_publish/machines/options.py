@@ -26,7 +26,7 @@ class FlyOptions(ImageOptions):
     min_machines: int = option(0, "Machines that run though nobody visits, in the first region.")
     domain: tuple[str, ...] = option((), "Host name of your own; a certificate is asked for; repeatable.")
     secret: tuple[str, ...] = option(
-        (), "Secret that the platform keeps; the name of one that the app has, repeatable."
+        (), "Secret that the platform keeps; the name of one of the app, repeatable."
     )
     start_timeout: float = option(180.0, "Seconds that the app gets to come up.", release=False, locates=True)
     settle: float = option(
