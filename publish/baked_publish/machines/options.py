@@ -25,9 +25,7 @@ class FlyOptions(ImageOptions):
     autostop: Autostop = option("stop", "What happens to a machine that nobody visits.")
     min_machines: int = option(0, "Machines that run though nobody visits, in the first region.")
     domain: tuple[str, ...] = option((), "Host name of your own; a certificate is asked for; repeatable.")
-    secret: tuple[str, ...] = option(
-        (), "Secret that the platform keeps; the name of one of the app, repeatable."
-    )
+    secret: tuple[str, ...] = option((), "Secret that the platform keeps; the name of one of the app, repeatable.")
     start_timeout: float = option(180.0, "Seconds that the app gets to come up.", release=False, locates=True)
     settle: float = option(
         10.0, "Seconds after which Fly's proxies know of a new machine.", release=False, locates=True
