@@ -7,6 +7,7 @@ from io import StringIO
 import orjson
 import pytest
 
+from baked_core.values import Row
 from baked_core.written import SHAPES, distinct, elements, lines
 
 
@@ -31,7 +32,8 @@ def test_thousands_of_columns_of_one_name_take_no_time() -> None:
 
 
 def test_elements_are_those_of_an_array_in_each_shape() -> None:
-    columns, rows = ("a", "b"), [(1, b"\xff"), (None, float("inf"))]
+    columns = ("a", "b")
+    rows: list[Row] = [(1, b"\xff"), (None, float("inf"))]
     blob = {"$base64": True, "encoded": "/w=="}
     assert orjson.loads(b"[%b]" % elements("arrays", columns, rows)) == [[1, blob], [None, None]]
     assert orjson.loads(b"[%b]" % elements("arrayfirst", columns, rows)) == [1, None]
