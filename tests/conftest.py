@@ -5,8 +5,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-pytest_plugins = ("base_image", "engine", "registry", "pushing", "flying")
-"""The fixtures that are shared: a base image, a Docker engine, a registry and a repository in it."""
+pytest_plugins = ("base_image", "engine", "registry", "pushing", "flying", "on_google")
+"""The fixtures that are shared: base image, Docker engine, registry and a repository in it, stand-ins of clouds."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -145,6 +145,13 @@ class FaultyRegistry:
         """
         self._faults.append((method, re.compile(path), size, [after, times], fault))
 
+    def reset(self) -> None:
+        """Forget what was seen and what was to go wrong."""
+        with self._lock:
+            self.seen.clear()
+            self._faults.clear()
+            self.moved.clear()
+
     def meet(self, seen: Seen) -> Fault | None:
         """Note a request and return the fault it meets."""
         with self._lock:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from faulty_registry import FaultyRegistry, in_front_of, listening
-from google_identity import PROJECT, Identity
+from google_identity import LIFETIME, PROJECT, Identity
 from google_runtime import Runtime
 from google_services import JSON, Refusal, Services
 from google_storage import Storage
@@ -167,13 +167,29 @@ class Cloud:
     def identity_token(self, asked: Asked) -> JSON:
         return {"token": self.identity.identity(asked.body["audience"])}
 
+    def mend(self) -> None:
+        """Remove every service, and let nothing go wrong any more."""
+        self.faults.clear()
+        self.asked.clear()
+        self.disabled.clear()
+        self.domains.clear()
+        self.storage.repositories.clear()
+        self.registry.reset()
+        self.runtime.secrets.clear()
+        self.runtime.instead, self.runtime.hasty = str, False
+        self.identity.denied.clear()
+        self.identity.revoked, self.identity.lifetime = False, LIFETIME
+        self.services.mend()
+        self.close()
+        self.services.held.clear()
+
     def close(self) -> None:
         """End all that runs."""
         for held in list(self.services.held.values()):
             for front in held.fronts.values():
                 front.close()
             for revision in held.revisions:
-                self.runtime.stop(revision)
+                self.runtime.stop(revision, grace=0)
         for thread in self.services.threads:
             thread.join(30)
 

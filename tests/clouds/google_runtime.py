@@ -40,7 +40,7 @@ class Runtime:
     ground: Ground
     registry_host: str
     """What images are named by; the engine takes them from the registry behind it."""
-    secrets: Mapping[str, list[str]]
+    secrets: dict[str, list[str]]
     start_limit: float = 20.0
     """Seconds that stand for the startup probe's, at most."""
     instead: Callable[[str], str] = field(default=str)
@@ -73,12 +73,12 @@ class Runtime:
         with self._guard:
             self.ports[revision] = port
 
-    def stop(self, revision: str) -> None:
+    def stop(self, revision: str, *, grace: int = GRACE) -> None:
         """End a revision's container and remove it, if there is one."""
         with self._guard:
             self.ports.pop(revision, None)
         with self.client() as client, suppress(NotFound):
-            client.stop(revision, timeout=GRACE)
+            client.stop(revision, timeout=grace)
             client.remove_container(revision, force=True)
 
     def log(self, revision: str) -> list[tuple[str, str]]:

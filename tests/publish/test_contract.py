@@ -29,6 +29,7 @@ from baked_publish.ingredients import Ingredients, baking
 from baked_publish.pipeline import Outcome, Wish
 from baked_publish.publisher import Publisher
 from baked_publish.report import Silent
+from baked_publish.targets.cloudrun import CloudRunPublisher
 from baked_publish.targets.docker import DockerPublisher
 from baked_publish.targets.fly import FlyPublisher
 from baked_publish.targets.local import LocalPublisher
@@ -70,7 +71,7 @@ class Bench:
         return live.revision if live else None
 
 
-@pytest.fixture(params=["docker", "fly", "folder", "local", "registry"])
+@pytest.fixture(params=["cloudrun", "docker", "fly", "folder", "local", "registry"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
@@ -84,6 +85,8 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 def kind(request: pytest.FixtureRequest) -> tuple[type[Publisher], Mapping[str, Any], str]:
     """Return the target that a test runs against, its options, and what comes before each name."""
+    if request.param == "cloudrun":
+        return CloudRunPublisher, request.getfixturevalue("cloudrun_options"), ""
     if request.param == "docker":
         return DockerPublisher, request.getfixturevalue("docker_options"), ""
     if request.param == "fly":

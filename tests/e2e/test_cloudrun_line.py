@@ -1,0 +1,442 @@
+"""Cloud Run, from files to visitors, on a stand-in that really runs what it is given."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from faulty_registry import says
+from google_cloud import Cloud
+from line import LIMIT, Client, make_database, program, result
+
+from baked_publish import pipeline
+from baked_publish.bake import BakeOptions
+from baked_publish.cloudrun import service
+from baked_publish.cloudrun.options import CloudRunOptions
+from baked_publish.deployment import Deployment
+from baked_publish.errors import (
+    LockedError,
+    NotFoundError,
+    PlanRefused,
+    PreflightError,
+    PublishError,
+    StageError,
+    TargetError,
+    VerifyError,
+)
+from baked_publish.ingredients import Ingredients, baking
+from baked_publish.pipeline import Outcome, Wish
+from baked_publish.report import Silent
+from baked_publish.targets.cloudrun import CloudRunPublisher
+from baked_publish.verify import verify
+
+PAUSE = 0.05
+"""Seconds between two questions of a visitor."""
+CHANGES = {"POST", "PATCH", "DELETE"}
+
+
+@dataclass
+class Shop:
+    """Publishes to the stand-in, from this process."""
+
+    google: Cloud
+    folder: Path
+    options: CloudRunOptions
+    http: httpx.Client
+
+    def publisher(self, **more: Any) -> CloudRunPublisher:
+        return CloudRunPublisher(replace(self.options, **more), "data", self.http, Silent())
+
+    def baking(self, version: int, **how: Any) -> pipeline.Baking:
+        database = make_database(self.folder / "data.db", version, **how)
+        return lambda: baking((database,), Ingredients(), BakeOptions(), Silent())
+
+    def publish(self, version: int, wish: Wish = Wish(), **more: Any) -> Outcome:  # noqa: B008 - frozen
+        return pipeline.publish(self.publisher(**more), self.baking(version), wish, Silent())
+
+    def live(self) -> Deployment:
+        live = self.publisher().live()
+        assert live is not None
+        return live
+
+    def version(self, url: str) -> int:
+        answer = self.http.get(f"{url}/data/state.json?_shape=array").raise_for_status()
+        found: int = answer.json()[0]["version"]
+        return found
+
+    def changes(self) -> list[str]:
+        return [f"{each.method} {each.path}" for each in self.google.asked if each.method in CHANGES]
+
+    def service(self) -> Mapping[str, Any]:
+        return self.google.services.get("projects/clouds-test/locations/europe-west1/services/data")
+
+
+@pytest.fixture
+def shop(
+    google: Cloud, cloudrun_options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
+    monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    with httpx.Client(timeout=LIMIT) as http:
+        yield Shop(google, tmp_path, CloudRunOptions(**cloudrun_options), http)
+
+
+# What goes well
+
+
+def test_the_program_publishes_shows_and_removes_a_service(shop: Shop) -> None:
+    database = make_database(shop.folder / "data.db", 1)
+    where = ("--region", "europe-west1")
+    planned = result("cloudrun", database, "--service", "data", *where, "--dry-run", env=environment(shop))
+    kinds = {change["kind"] for change in planned["changes"]}
+    assert kinds == {"add", "create", "upload", "cost"}
+    assert not [each for each in shop.changes() if "testIamPermissions" not in each and "/token" not in each]
+    first = result("cloudrun", database, "--service", "data", *where, env=environment(shop))
+    assert first["action"] == "published"
+    assert shop.version(first["url"]) == 1
+    assert result("status", "cloudrun", "data", *where)["answers"] is True
+    assert len(result("history", "cloudrun", "data", *where)["deployments"]) == 1
+    assert result("unpublish", "cloudrun", "data", *where, "--yes")["ok"] is True
+    assert result("status", "cloudrun", "data", *where, code=NotFoundError.exit_code)["ok"] is False
+    assert not shop.google.services.held
+    assert not shop.google.storage.versions("clouds-test/baked-data/data")
+
+
+def environment(shop: Shop) -> dict[str, str]:
+    return {"BAKED_BASE_IMAGE": shop.options.base_image}
+
+
+def test_what_is_missing_is_listed_whole_where_nobody_can_be_asked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(shop.folder / "none.json"))
+    database = make_database(shop.folder / "data.db", 1)
+    done = program("cloudrun", database)
+    assert done.returncode == 2
+    assert (
+        "needs 2 more: Google Cloud project: --project or BAKED_CLOUDRUN_PROJECT or GOOGLE_CLOUD_PROJECT" in done.stderr
+    )
+    assert "region, such as europe-west1: -r --region or BAKED_CLOUDRUN_REGION or CLOUDSDK_RUN_REGION" in done.stderr
+
+
+def test_visitors_see_the_old_data_then_the_new_and_no_failure_between(shop: Shop) -> None:
+    shop.publish(1)
+    with Client(shop.live().url, pause=PAUSE) as visitor:
+        visitor.wait_for(1)
+        shop.publish(2)
+        visitor.wait_for(2)
+        pipeline.rollback(shop.publisher(), None, Wish(), Silent())
+        visitor.wait_for(1)
+    assert not visitor.failures
+    assert list(visitor.changes) == [1, 2, 1]
+
+
+def test_a_first_publish_is_closed_until_it_is_verified(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def watched(*about: Any) -> Any:
+        manifest = verify(*about)
+        seen.append(shop.http.get(shop.service()["uri"]).status_code)
+        return manifest
+
+    monkeypatch.setattr(pipeline, "verify", watched)
+    shop.publish(1)
+    assert seen == [403]
+    assert shop.version(shop.live().url) == 1
+
+
+def test_a_canary_gets_its_share_until_it_gets_all(shop: Shop) -> None:
+    shop.publish(1)
+    url = shop.live().url
+    assert shop.publish(2, Wish(canary=30)).action == "canary"
+    seen = [shop.version(url) for _ in range(100)]
+    assert 5 <= seen.count(2) <= 60  # 30 expected; so far off once in a hundred million
+    assert [each.percent for each in shop.publisher().candidates()] == [30]
+    assert shop.live().url == url
+    assert shop.publish(2, Wish(canary=60)).action == "canary"
+    assert [each.percent for each in shop.publisher().candidates()] == [60]
+    assert pipeline.promote(shop.publisher(), None, Wish(), Silent()).action == "promoted"
+    assert {shop.version(url) for _ in range(20)} == {2}
+
+
+def test_rolling_back_ends_a_canary(shop: Shop) -> None:
+    shop.publish(1)
+    before = shop.live()
+    shop.publish(2, Wish(canary=50))
+    assert pipeline.rollback(shop.publisher(), None, Wish(), Silent()).action == "rolled back"
+    assert shop.live() == before
+    assert {shop.version(before.url) for _ in range(20)} == {1}
+    assert not shop.publisher().candidates()
+
+
+def test_a_first_publish_cannot_be_a_canary(shop: Shop) -> None:
+    with pytest.raises(NotFoundError, match="a canary needs what it is beside"):
+        shop.publish(1, Wish(canary=10))
+    assert not shop.google.services.held
+
+
+def test_old_deployments_stay_at_their_urls_as_many_as_wanted(shop: Shop) -> None:
+    for version in (1, 2, 3):
+        shop.publish(version, tags=1)
+    newest, before, oldest = shop.publisher().history()
+    assert shop.version(before.url) == 2
+    assert (shop.version(newest.url), oldest.url) == (3, "")
+    pipeline.rollback(shop.publisher(), oldest.revision, Wish(), Silent())
+    assert shop.version(newest.url) == 1
+
+
+def test_another_setting_or_secret_is_a_change_and_the_same_is_none(shop: Shop) -> None:
+    shop.google.runtime.secrets["key"] = ["one"]
+    given: dict[str, Any] = {"secret": (("KEY", "key"),)}
+    shop.publish(1, **given)
+    assert shop.publish(1, **given).action == "unchanged"
+    changed = shop.publish(1, **given, memory="1Gi")
+    assert ("change", "memory", "512Mi", "1Gi") in [
+        (each.kind, each.what, each.before, each.after) for each in changed.changes
+    ]
+    shop.google.runtime.secrets["key"].append("two")
+    rotated = shop.publish(1, **given, memory="1Gi")
+    assert rotated.action == "published"
+    assert ("secrets", "KEY key:1", "KEY key:2") in [(each.what, each.before, each.after) for each in rotated.changes]
+
+
+def test_images_of_pruned_deployments_are_removed(shop: Shop) -> None:
+    for version in (1, 2, 3):
+        shop.publish(version, Wish(keep=1))
+    kept = {f"sha256:{each.artifact_digest}" for each in shop.publisher().history()}
+    assert len(kept) == 2
+    held = set(shop.google.storage.versions("clouds-test/baked-data/data"))
+    assert kept <= held
+    with httpx.Client() as http:
+        named = [http.get(image(shop, digest)).json() for digest in held]
+    assert len([each for each in named if "subject" not in each and "manifests" not in each]) == 2
+
+
+def image(shop: Shop, digest: str) -> str:
+    return f"http://{shop.google.runtime.ground.registry.host}/v2/clouds-test/baked-data/data/manifests/{digest}"
+
+
+def test_whom_iam_allows_alone_may_visit(shop: Shop) -> None:
+    shop.publish(1)
+    url = shop.live().url
+    shop.publish(1, allow_unauthenticated=False)
+    assert shop.http.get(url).status_code == 403
+    assert pipeline.answers(shop.publisher(), shop.live())
+    shop.publish(1)
+    assert shop.version(url) == 1
+
+
+def test_where_the_switch_is_refused_the_policy_opens_the_service(shop: Shop) -> None:
+    shop.google.services.refuses_switch = True
+    shop.publish(1)
+    assert not shop.service().get("invokerIamDisabled")
+    assert shop.version(shop.live().url) == 1
+    assert shop.publish(1).action == "unchanged"
+
+
+def test_a_domain_is_mapped_once(shop: Shop) -> None:
+    shop.publish(1, domain="data.example.org")
+    shop.publish(2, domain="data.example.org")
+    assert shop.google.domains["data.example.org"]["spec"] == {"routeName": "data"}
+
+
+def test_a_log_tells_what_the_server_wrote(shop: Shop) -> None:
+    shop.publish(1)
+    revision = shop.live().revision
+    lines = list(shop.publisher().logs(follow=False))
+    written = [line for _, line in shop.google.runtime.log(revision)]
+    assert [line.partition(f" {revision} ")[2] for line in lines if revision in line] == [
+        each for each in written if each
+    ]
+
+
+def test_an_api_that_is_not_enabled_is_planned_and_enabled(shop: Shop) -> None:
+    shop.google.disabled |= {"run.googleapis.com", "artifactregistry.googleapis.com"}
+    planned = shop.publish(1, Wish(dry_run=True))
+    assert "API run.googleapis.com" in [each.what for each in planned.changes]
+    assert shop.google.disabled
+    assert shop.publish(1).action == "published"
+    assert not shop.google.disabled
+
+
+# What goes wrong
+
+
+def untouched(shop: Shop, kind: type[PublishError], words: str, wish: Wish = Wish(), **more: Any) -> None:  # noqa: B008
+    """Publish in vain, while a visitor asks all the time; nothing that is live may change."""
+    before = shop.live()
+    with Client(before.url, pause=PAUSE) as visitor:
+        visitor.wait_for(1)
+        with pytest.raises(kind, match=words):
+            shop.publish(2, wish, **more)
+    assert not visitor.failures
+    assert list(visitor.changes) == [1]
+    assert shop.live() == before
+    assert not shop.publisher().candidates()
+
+
+def test_an_image_that_never_starts_leaves_what_is_live(shop: Shop) -> None:
+    shop.publish(1)
+    shop.google.runtime.start_limit, usual = 0.0, shop.google.runtime.start_limit
+    try:
+        untouched(shop, StageError, "failed to start and listen on the port")
+    finally:
+        shop.google.runtime.start_limit = usual
+    assert shop.publish(2).action == "published"
+    assert len(shop.google.services.find(shop.service()["name"]).revisions) == 2  # what failed is cleared away
+
+
+def test_a_first_image_that_never_starts_leaves_nothing(shop: Shop) -> None:
+    shop.google.runtime.start_limit, usual = 0.0, shop.google.runtime.start_limit
+    try:
+        with pytest.raises(StageError, match="failed to start"):
+            shop.publish(1)
+    finally:
+        shop.google.runtime.start_limit = usual
+    assert not shop.google.services.held
+
+
+def test_another_image_than_the_one_asked_for_is_caught(shop: Shop) -> None:
+    shop.publish(1)
+    old = shop.service()["template"]["containers"][0]["image"]
+    shop.google.runtime.instead = lambda _asked: old
+    untouched(shop, VerifyError, "serves Bundle")
+
+
+def test_a_revision_that_is_ready_before_it_answers_is_waited_for(shop: Shop) -> None:
+    shop.google.runtime.hasty = True
+    assert shop.publish(1).action == "published"
+    assert shop.version(shop.live().url) == 1
+
+
+def test_traffic_that_does_not_move_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.publish(1)
+    monkeypatch.setattr(service, "SETTLING", 2.0)
+    before = shop.live()
+    shop.google.services.unroutable = True
+    with pytest.raises(PublishError):
+        shop.publish(2, start_timeout=3.0)
+    shop.google.services.unroutable = False
+    assert shop.version(before.url) == 1
+    assert shop.publish(2).action == "published"
+    assert shop.version(before.url) == 2
+
+
+def test_a_manifest_that_is_unknown_right_after_it_was_accepted_is_waited_for(shop: Shop) -> None:
+    shop.google.registry.breaks("HEAD", r"/manifests/sha256:", says(404), times=3, after=2)
+    assert shop.publish(1).action == "published"
+
+
+@pytest.mark.parametrize(("code", "status"), [(429, "RESOURCE_EXHAUSTED"), (503, "UNAVAILABLE"), (500, "INTERNAL")])
+def test_a_moment_of_weakness_is_bridged(shop: Shop, code: int, status: str) -> None:
+    shop.google.breaks("GET", r"/v2/.*/services/data", code, status, times=2)
+    shop.google.breaks("GET", r"/v1/.*/repositories/", code, status, times=2)
+    assert shop.publish(1).action == "published"
+
+
+def test_slow_operations_are_waited_for(shop: Shop) -> None:
+    shop.google.services.slow = 1.5
+    assert shop.publish(1).action == "published"
+
+
+def test_an_operation_that_never_ends_is_given_up(shop: Shop) -> None:
+    shop.publish(1)
+    shop.google.services.slow = 20.0
+    began = time.monotonic()
+    with pytest.raises(PublishError):
+        shop.publish(2, start_timeout=1.0)
+    assert time.monotonic() - began < LIMIT
+    shop.google.services.slow = 0.0
+    assert shop.version(shop.live().url) == 1
+
+
+def test_a_change_of_somebody_else_at_the_same_time_is_kept(shop: Shop) -> None:
+    shop.publish(1)
+    shop.google.breaks("PATCH", "services/data", 409, "ABORTED", times=2)
+    assert shop.publish(2).action == "published"
+
+
+def test_a_missing_permission_is_named_with_the_command_that_grants_it(shop: Shop) -> None:
+    shop.google.identity.denied.add("run.services.setIamPolicy")
+    with pytest.raises(PreflightError) as raised:
+        shop.publish(1)
+    assert str(raised.value) == (
+        "permission run.services.setIamPolicy: gcloud projects add-iam-policy-binding clouds-test "
+        "--member=serviceAccount:publisher@clouds-test.iam.gserviceaccount.com --role=roles/run.admin"
+    )
+    assert not [each for each in shop.changes() if "serviceId" in each]
+
+
+def test_a_project_that_is_not_ours_is_told(shop: Shop) -> None:
+    findings = shop.publisher(project="theirs").preflight()
+    assert any("could not be looked up" in each.what or not each.ok for each in findings)
+
+
+def test_a_full_region_is_told_before_the_bake(shop: Shop) -> None:
+    shop.google.services.most_services = 0
+    shop.google.breaks("POST", "/services", 429, "RESOURCE_EXHAUSTED", times=9)
+    with pytest.raises(TargetError, match="a quota is used up"):
+        shop.publish(1)
+
+
+def test_credentials_that_are_not_accepted_any_more_are_told_with_what_to_do(shop: Shop) -> None:
+    shop.google.identity.revoked = True
+    with pytest.raises(PreflightError, match="run `gcloud auth application-default login`"):
+        shop.publish(1)
+
+
+def test_a_service_that_somebody_else_made_is_overwritten_by_force_alone(shop: Shop) -> None:
+    shop.publish(1)
+    held = shop.google.services.find(shop.service()["name"])
+    held.spec["annotations"] = {"theirs": "stays"}
+    with pytest.raises(PlanRefused, match="service data, which baked-data did not make"):
+        shop.publish(2)
+    assert shop.publish(2, Wish(force=True)).action == "published"
+    assert held.spec["annotations"]["theirs"] == "stays"
+    assert shop.version(shop.live().url) == 2
+
+
+def test_a_secret_that_is_not_there_is_told_before_the_bake(shop: Shop) -> None:
+    with pytest.raises(PreflightError, match="the secret 'key' is not in project 'clouds-test': make it with"):
+        shop.publish(1, secret=(("KEY", "key"),))
+
+
+def test_two_machines_do_not_publish_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.publish(1)
+    others: list[BaseException | None] = []
+
+    def second() -> None:
+        try:
+            shop.publish(3)
+            others.append(None)
+        except PublishError as exc:
+            others.append(exc)
+
+    def interrupted(*about: Any) -> Any:
+        monkeypatch.setattr(pipeline, "verify", verify)
+        monkeypatch.setenv("BAKED_STATE_HOME", str(shop.folder / "another machine"))
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(LIMIT)
+        return verify(*about)
+
+    monkeypatch.setattr(pipeline, "verify", interrupted)
+    shop.publish(2)
+    assert isinstance(others[0], LockedError)
+    assert shop.version(shop.live().url) == 2
+    assert not [key for key in shop.service()["annotations"] if "lease" in key]
+    assert shop.publish(3).action == "published"
+
+
+def test_no_body_holds_what_the_vendors_types_do_not_know_and_no_field_twice(shop: Shop) -> None:
+    shop.publish(1)
+    shop.publish(2)
+    bodies = [each for each in shop.google.asked if each.method == "PATCH"]
+    assert bodies
+    for each in bodies:
+        told = {key for key in each.body if key not in {"name", "etag"}}
+        assert told == set(each.query["updateMask"].split(",")), json.dumps(each.body)
+        assert each.body["etag"]
