@@ -14,6 +14,8 @@ from typing import IO
 import httpx
 import pytest
 from engine import Daemon
+from google_cloud import Cloud, environment
+from ground import Ground
 from house import CHECKOUT
 from line import LIMIT
 from registry import Registry
@@ -22,7 +24,7 @@ README = (CHECKOUT / "README.md").read_text("utf-8")
 AIRPORTS = CHECKOUT / "examples" / "airports"
 EXAMPLE = "registry.example.org"
 CHANGES = (
-    (r"http://127\.0\.0\.1:\d+/?", "URL"),
+    (r"http://127\.0\.0\.1:\d+/?|https://\S+\.run\.app", "URL"),
     (r"\b\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "TIME"),
     (r"\b\d{8}-\d{6}-[0-9a-f]{8}\b", "REVISION"),
     (r"\bbundle [0-9a-f]{12}\b", "bundle DIGEST"),
@@ -49,10 +51,17 @@ def shape(answer: str) -> str:
 
 
 @pytest.fixture
-def elsewhere(engine: Daemon, registry: Registry, base_layout: Path) -> dict[str, str]:
-    """Return the environment in which an engine, a base image and a registry are at hand."""
+def elsewhere(engine: Daemon, registry: Registry, base_layout: Path, google: Cloud, ground: Ground) -> dict[str, str]:
+    """Return the environment in which an engine, a base image, a registry and a cloud are at hand."""
     base = f"oci:{base_layout}:3.11"
-    return {"DOCKER_HOST": engine.url, "BAKED_DOCKER_NETWORK": "host", "BAKED_BASE_IMAGE": base, "HOST": registry.host}
+    cloud = environment(google, ground)
+    return {
+        **cloud,
+        "DOCKER_HOST": engine.url,
+        "BAKED_DOCKER_NETWORK": "host",
+        "BAKED_BASE_IMAGE": base,
+        "HOST": registry.host,
+    }
 
 
 @pytest.fixture
@@ -108,7 +117,7 @@ def test_every_command_of_the_readme_answers_as_shown(
         answer = (serve if command.startswith("publish serve") else run)(said, here, {**env, **elsewhere})
         assert shape(answer.replace(host, EXAMPLE)) == shape(shown), f"$ {command}\n{answer}"
         tried.append(command.split()[1])
-    words = "serve bake local promote rollback status history unpublish plugins image docker registry"
+    words = "serve bake local promote rollback status history unpublish plugins image cloudrun docker registry"
     assert {*words.split()} <= {*tried}
 
 
