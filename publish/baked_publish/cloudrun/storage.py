@@ -1,5 +1,6 @@
 """Storage: the Artifact Registry repository that holds a service's images, made when it is missing."""
 
+import json
 import os
 from collections.abc import Collection, Mapping
 from functools import cached_property, partial
@@ -89,13 +90,21 @@ class Storage:
         return f"{self.image}@sha256:{image.digest}"
 
     def remove(self, digests: Collection[str]) -> None:
-        """Remove images of the service by digest; those that are gone already are no failure.
-
-        Only what is named: a document about an image is stored as one more version of it.
-        """
-        for digest in digests:
+        """Remove images of the service by digest, with what is told about them; what is gone already is no failure."""
+        for digest in [named for each in digests for named in (*self._documents(each), each)]:
             url = f"{self._base}/{self._package}/versions/{digest}"
             found(partial(self._api.call, "DELETE", url, force="true"))
+
+    def _documents(self, image: str) -> list[str]:
+        """Return the digests of the documents about an image, and of the list that names them.
+
+        After the distribution specification, "Referrers Tag Schema"; each is stored as one more version.
+        """
+        try:
+            listed, data = self.repository.manifest(image.replace(":", "-"))
+            return [*(str(each["digest"]) for each in json.loads(data).get("manifests", ())), listed.digest]
+        except (PublishError, ValueError, KeyError):
+            return []
 
     def clear(self) -> None:
         """Remove every image of the service."""
