@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
+from html import escape as escape_html
 from math import isfinite
 from typing import Final
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from baked_core.metadata import types
 from baked_core.page import Page, RowPage, TablePage
 from baked_core.strings import Strings
 from baked_core.table_query import key_of, untyped_key
-from baked_core.urls import Urls, exact_key
+from baked_core.urls import Urls, encode_key, exact_key
 from baked_core.values import Row, Value
 
 SMALL: Final = 10_000
@@ -25,6 +25,10 @@ LONG: Final = 240
 """Characters beyond which a table shows only the first lines of a text."""
 
 _CODE: Final = re.compile(r"(?:^|_|\b)(?:id|year|code|zip|postcode|fips|isbn|phone|rowid)s?$", re.IGNORECASE).search
+_SPECIAL: Final = re.compile("[&<>\"']").search
+_KEY: Final = re.compile("[A-Za-z0-9_-]+").fullmatch
+"""A key that stands in an address as it is."""
+_EXACT: Final = frozenset((int, str))
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+").fullmatch
 
 Show = Callable[[Value], str]
@@ -91,6 +95,41 @@ class Cells:
         leads = self._leads(self._database, key)
         return lambda value: _link(leads(value), show(value)) if not isinstance(value, bytes) else show(value)
 
+    def plain(self, column: str, values: Sequence[Value]) -> Sequence[str] | None:
+        """Return the texts of a column as they are, if none of them asks for more; decided for all at once."""
+        texts: list[str] = [value for value in values if isinstance(value, str)]
+        most = min(self._most or LONG, LONG)
+        if column in self._types or max(map(len, texts), default=0) > most:
+            return None
+        everything = "\0".join(texts)
+        if _SPECIAL(everything) or "://" in everything:
+            return None
+        return [value if isinstance(value, str) else "" for value in values]
+
+    def numbers(self, column: str, values: Sequence[Value]) -> list[str]:
+        """Write the numbers of a column; what stands for NULL does not matter."""
+        show = self.number(column)
+        if show is repr:
+            return list(map(repr, values))
+        return [
+            repr(value) if isinstance(value, int) and -SMALL < value < SMALL else "" if value is None else show(value)
+            for value in values
+        ]
+
+    def labels(self, column: str, values: Sequence[Value], words: Sequence[Value]) -> list[str]:
+        """Write the references of a column with their words; what comes again is written once."""
+        known: dict[tuple[Value, Value], str] = {}
+        written: list[str] = []
+        for value, word in zip(values, words, strict=True):
+            if type(word) is not str or type(value) not in _EXACT:  # what is equal may still not look the same
+                written.append(self.label(column, value, word))
+                continue
+            found = known.get((value, word))
+            if found is None:
+                found = known[value, word] = self.label(column, value, word)
+            written.append(found)
+        return written
+
     def label(self, column: str, value: Value, word: Value) -> str:
         """Write a reference with the words of the row that it names beside it."""
         key = self._keys[column]
@@ -124,6 +163,15 @@ class Cells:
             return f'<span class="blob">{text}</span>'
         url = f"{row_url}.blob?{urlencode([('_blob_column', column)])}"
         return f'<a class="blob" href="{escape(url)}" rel="nofollow">{text}</a>'
+
+    def row_urls(self, key: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
+        """Return where the page of each row is."""
+        if len(key) == 1 and self._table is not None and self._database is not None:
+            place, base = columns.index(key[0]), self._urls.path(self._database.name, self._table.name)
+            keys = [row[place] for row in rows]
+            if set(map(type, keys)) == {int}:
+                return [f"{base}/{value!r}" for value in keys]
+        return [self.row_url(key, columns, row) for row in rows]
 
     def row_url(self, key: Sequence[str], columns: Sequence[str], row: Row) -> str:
         """Return where the row's own page is; empty if it has none."""
@@ -160,9 +208,15 @@ class Cells:
         if other is None:
             return lambda _: ""
         if other.primary_keys == key.other_columns or (not other.primary_keys and key.other_columns == (other.rowid,)):
-            return lambda value: urls.row(database.name, other.name, [value])
+            base = f"{urls.path(database.name, other.name)}/"
+            return lambda value: base + (value if type(value) is str and _KEY(value) else encode_key((value,)))
         name = f"{key.other_columns[0]}__exact"
         return lambda value: urls.path(database.name, other.name, query=[(name, str(value))])
+
+
+def escape(text: str) -> str:
+    """Escape ``text`` for HTML; most hold nothing to escape."""
+    return escape_html(text) if _SPECIAL(text) else text
 
 
 def _link(url: str, inner: str, more: str = "") -> str:

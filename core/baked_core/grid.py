@@ -4,13 +4,12 @@ The values of a column are of one kind nearly always: what its cells look like i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from html import escape
 from typing import Final
 
 from markupsafe import Markup
 from msgspec import Struct
 
-from baked_core.cells import Cells
+from baked_core.cells import Cells, escape
 from baked_core.page import DataPage, TablePage
 from baked_core.values import Value
 
@@ -74,7 +73,7 @@ def _columns(page: DataPage) -> list[_Column]:
 def _row_urls(page: DataPage, cells: Cells) -> Sequence[str]:
     if not isinstance(page, TablePage) or not page.key:
         return ()
-    return [cells.row_url(page.key, page.columns, row) for row in page.rows]
+    return cells.row_urls(page.key, page.columns, page.rows)
 
 
 def _linked(page: DataPage, columns: Sequence[_Column], cells: Cells) -> _Column | None:
@@ -105,11 +104,11 @@ def _arrows(page: DataPage, urls: Sequence[str], of_row: Callable[[str], str]) -
     ]
 
 
-def _inner(column: _Column, urls: Sequence[str], cells: Cells) -> list[str]:
+def _inner(column: _Column, urls: Sequence[str], cells: Cells) -> Sequence[str]:
     """Write what stands inside the cells; what stands for NULL does not matter."""
     name, values, kinds = column.name, column.values, column.kinds
     if column.words:
-        return [cells.label(name, value, word) for value, word in zip(values, column.words, strict=True)]
+        return cells.labels(name, values, column.words)
     if bytes in kinds and urls:
         show = cells.value(name)
         return [
@@ -118,7 +117,13 @@ def _inner(column: _Column, urls: Sequence[str], cells: Cells) -> list[str]:
         ]
     show = cells.value(name)
     if not cells.refers(name):
-        show = cells.number(name) if column.number else cells.text(name) if kinds == _TEXT else show
+        if column.number:
+            return cells.numbers(name, values)
+        if kinds == _TEXT:
+            plain = cells.plain(name, values)
+            if plain is not None:
+                return plain
+            show = cells.text(name)
     return ["" if value is None else show(value) for value in values]
 
 

@@ -66,7 +66,7 @@ class TableQuery(Struct, frozen=True):
     @property
     def quick(self) -> bool:
         """Whether a page is a few rows that follow each other in the order of a key, as they are."""
-        plain = not (self.select.where or self.sort or self.select.labels)
+        plain = not (self.select.where or self.sort)
         return plain and self.keyed and not self.virtual and self.size <= FEW
 
     def page(self, place: keyset.After | keyset.Offset | None) -> Clause:

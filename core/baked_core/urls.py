@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from math import isinf
 from typing import Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from baked_core.values import BrokenText, ExactText, Value
 _SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _ENCODED: Final = [chr(byte) if byte in _SAFE else "+" if byte == ord(" ") else f"~{byte:02X}" for byte in range(256)]
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*").fullmatch
+_ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
 _TILDE: Final = re.compile(rb"~([0-9A-Fa-f]{2})")
 
@@ -135,6 +136,11 @@ class Urls(Struct, frozen=True):
         """Return the page at ``path`` with other arguments; the path stays as it came."""
         return _finish(path, "", query)
 
+    @staticmethod
+    def more(url: str, name: str, value: str) -> str:
+        """Return ``url``, made here, with one argument more."""
+        return f"{url}{'&' if '?' in url else '?'}{_argument(name)}={_argument(value)}"
+
     def absolute(self, path: str) -> str:
         """Return ``path`` with scheme and host before it."""
         return self.origin + path
@@ -143,5 +149,12 @@ class Urls(Struct, frozen=True):
 def _finish(path: str, suffix: str, query: Query) -> str:
     if suffix:
         path += "." + suffix
-    pairs = [(name, value.raw if isinstance(value, BrokenText) else value) for name, value in query]
-    return f"{path}?{urlencode(pairs, quote_via=quote_plus)}" if pairs else path
+    pairs = [f"{_argument(name)}={_argument(value)}" for name, value in query]
+    return f"{path}?{'&'.join(pairs)}" if pairs else path
+
+
+def _argument(text: str) -> str:
+    """Encode a name or a value of a query string; most hold nothing that must be encoded."""
+    if isinstance(text, BrokenText):
+        return quote_plus(text.raw)
+    return text if _ARGUMENT(text) else quote_plus(text)

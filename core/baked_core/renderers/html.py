@@ -1,6 +1,6 @@
 """Pages as HTML: a template for each kind of page, the publisher's own before ours. Needs no script."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
@@ -39,12 +39,19 @@ _OURS: Final = (DocumentPage, ErrorPage, QueriesPage, QueryPage)
 """Pages that are not called by the publisher's words."""
 
 
+FORMS: Final = 1000
+"""Tables whose forms are remembered."""
+
+Macro = Callable[[str, None], str]
+
+
 class Html:
     """Renders pages with one set of templates."""
 
     def __init__(self, root: Path | None, metadata: Metadata) -> None:
         self._site = None if root is None else root / "site" / "templates"
         self._say = of_site(root, metadata)
+        self._forms: dict[tuple[str, ...], Markup] = {}
 
     def render(self, page: Page, request: Request) -> Response:
         """Answer with ``page`` in the first template of ``template_names`` that is there."""
@@ -91,6 +98,15 @@ class Html:
             return None
         return grid(page, cells, css_class, lambda key: self._say("table.row", key=key))
 
+    def _once(self, macro: Macro, columns: tuple[str, ...]) -> Markup:
+        """Return the empty form of a filter, which is the same on every page of a table."""
+        found = self._forms.get(columns)
+        if found is None:
+            if len(self._forms) >= FORMS:
+                self._forms.clear()
+            found = self._forms[columns] = Markup(macro("", None))  # noqa: S704 - a macro escapes
+        return found
+
     @cached_property
     def _environment(self) -> Environment:
         ours = FileSystemLoader(templates())
@@ -100,7 +116,7 @@ class Html:
         environment = Environment(
             loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
         )
-        globals_: dict[str, Any] = {"say": self._say}
+        globals_: dict[str, Any] = {"say": self._say, "once": self._once}
         environment.globals.update(globals_)
         environment.filters["number"] = self._say.number
         environment.filters["date"] = self._say.date

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from functools import partial
 
+from markupsafe import Markup
 from msgspec import Struct
 
 from baked_core import atom, download
+from baked_core.cells import escape
 from baked_core.metadata import texts
 from baked_core.page import (
     ApiPage,
@@ -64,6 +66,14 @@ class Head(Struct, frozen=True):
     """``ascending``, ``descending`` or ``none``, as ``aria-sort`` says it."""
     actions: tuple[Link, ...] = ()
     """What else can be done with the column."""
+
+    @property
+    def menu(self) -> Markup:
+        """The actions as ``<li>`` elements; made here because a template takes three times as long."""
+        items = [
+            f'<li><a href="{escape(each.url)}" rel="nofollow">{escape(each.text)}</a></li>' for each in self.actions
+        ]
+        return Markup("\n".join(items))  # noqa: S704 - all was escaped
 
 
 def links(page: Page, request: Request) -> Links:
@@ -129,24 +139,6 @@ def _statement(page: TablePage) -> list[tuple[str, str]]:
     return [("sql", sql), *((name, str(value)) for name, value in values.items())]
 
 
-def _actions(page: TablePage, request: Request, name: str, say: Strings) -> Iterator[Link]:
-    """Yield what a column's menu offers beside its description."""
-    path = partial(request.urls.path, page.database.name, page.relation.name)
-    plain = request.args.without("_next")
-    unsorted = request.args.without("_sort", "_sort_desc", "_next")
-    if name in page.sortable:
-        yield Link(say("column.up"), path(query=(*unsorted, ("_sort", name))))
-        yield Link(say("column.down"), path(query=(*unsorted, ("_sort_desc", name))))
-    if request.serving.settings.allow_facet and name not in {each.facet.column.name for each in page.facets}:
-        yield Link(say("column.count"), path(query=(*plain, ("_facet", name))))
-    if (filled := (f"{name}__notblank", "1")) not in plain:
-        yield Link(say("column.filled"), path(query=(*plain, filled)))
-    if name not in key_of(page.relation):
-        shown = [pair for pair in plain if pair != ("_col", name)]
-        query = shown if len(shown) < len(plain) else (*plain, ("_nocol", name))
-        yield Link(say("column.hide"), path(query=query))
-
-
 def carried(page: TablePage, request: Request) -> list[tuple[str, str]]:
     """Return the arguments that the filter form sends along: all but filters, the search, sorting and the place."""
     shown = {"_search", "_sort", "_sort_desc", "_next"}
@@ -183,20 +175,59 @@ def _query_links(page: QueryPage, request: Request) -> Links:
 
 def heads(page: TablePage, request: Request, say: Strings) -> list[Head]:
     """Return the heads of a table's columns; a click sorts, another the other way."""
-    return [_head(page, request, name, say) for name in page.columns]
+    described, units = texts(page.metadata, "columns"), texts(page.metadata, "units")
+    types = {column.name: column.type for column in page.relation.columns}
+    menu = Menu(page, request, say)
+    return [
+        Head(
+            name=name,
+            type=types.get(name, ""),
+            description=described.get(name, ""),
+            unit=units.get(name, ""),
+            url=menu.sorting(name),
+            sorted=menu.direction(name),
+            actions=tuple(menu.actions(name)),
+        )
+        for name in page.columns
+    ]
 
 
-def _head(page: TablePage, request: Request, name: str, say: Strings) -> Head:
-    sort = page.sort
-    direction = "none" if sort is None or sort.column != name else "descending" if sort.descending else "ascending"
-    argument = "_sort_desc" if direction == "ascending" else "_sort"
-    pairs = (*request.args.without("_sort", "_sort_desc", "_next"), (argument, name))
-    return Head(
-        name=name,
-        type=next((column.type for column in page.relation.columns if column.name == name), ""),
-        description=texts(page.metadata, "columns").get(name, ""),
-        unit=texts(page.metadata, "units").get(name, ""),
-        url=request.urls.path(page.database.name, page.relation.name, query=pairs) if name in page.sortable else "",
-        sorted=direction,
-        actions=tuple(_actions(page, request, name, say)),
-    )
+class Menu:
+    """Makes what the columns of one page offer: the addresses have all but their ends in common."""
+
+    def __init__(self, page: TablePage, request: Request, say: Strings) -> None:
+        self._page, self._say, self._more = page, say, request.urls.more
+        self._plain = request.args.without("_next")
+        self._path = partial(request.urls.path, page.database.name, page.relation.name)
+        self._page_url = self._path(query=self._plain)
+        self._unsorted_url = self._path(query=request.args.without("_sort", "_sort_desc", "_next"))
+        self._faceted = {each.facet.column.name for each in page.facets}
+        self._facets = request.serving.settings.allow_facet
+        self._key = key_of(page.relation)
+        self._words = [say(f"column.{each}") for each in ("up", "down", "count", "filled", "hide")]
+
+    def direction(self, name: str) -> str:
+        """Return how the rows are sorted by a column, as ``aria-sort`` says it."""
+        sort = self._page.sort
+        return "none" if sort is None or sort.column != name else "descending" if sort.descending else "ascending"
+
+    def sorting(self, name: str) -> str:
+        """Return where a click on a head leads; empty if nobody may sort by it."""
+        if name not in self._page.sortable:
+            return ""
+        return self._more(self._unsorted_url, "_sort_desc" if self.direction(name) == "ascending" else "_sort", name)
+
+    def actions(self, name: str) -> Iterator[Link]:
+        """Yield what a column's menu offers beside its description."""
+        up, down, count, filled, hide = self._words
+        if name in self._page.sortable:
+            yield Link(up, self._more(self._unsorted_url, "_sort", name))
+            yield Link(down, self._more(self._unsorted_url, "_sort_desc", name))
+        if self._facets and name not in self._faceted:
+            yield Link(count, self._more(self._page_url, "_facet", name))
+        if (f"{name}__notblank", "1") not in self._plain:
+            yield Link(filled, self._more(self._page_url, f"{name}__notblank", "1"))
+        if name not in self._key:
+            shown = [pair for pair in self._plain if pair != ("_col", name)]
+            fewer = len(shown) < len(self._plain)
+            yield Link(hide, self._path(query=shown) if fewer else self._more(self._page_url, "_nocol", name))
