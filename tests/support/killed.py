@@ -2,7 +2,7 @@
 
 ``python killed.py TARGET NAME DATABASE STEP before|after [OPTIONS]``: TARGET is ``MODULE:CLASS``, OPTIONS are JSON.
 The step is a method of the Publisher; ``write``: in the middle of copying files or loading an image; or what a Docker
-engine is asked in the middle of a promotion, as ``Engine.stop``.
+engine is asked in the middle of a promotion, as ``Engine.stop``, or of another step, as ``stage/Fly.create``.
 """
 
 import json
@@ -29,13 +29,14 @@ from baked_publish.registry import push
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.upload import upload
 from baked_publish.report import Silent
+from baked_publish.vendors.fly_api import Fly
 
 STEPS = (
     *((step, when) for step in ("pack", "plan", "live", "stage", "promote", "prune") for when in ("before", "after")),
     ("write", "before"),
 )
 """Where a publish may be killed."""
-ACTORS: dict[str, Any] = {"Engine": Engine, "Repository": Repository, "Shelf": Shelf}
+ACTORS: dict[str, Any] = {"Engine": Engine, "Fly": Fly, "Repository": Repository, "Shelf": Shelf}
 
 
 def die(*_: Any, **__: Any) -> None:
@@ -88,7 +89,9 @@ def arm(publisher: Any, step: str, when: str) -> Any:
         setattr(push, "upload", third(upload))  # noqa: B010 - it is imported there
         return publisher
     if "." in step:
-        return type("Deadly", (publisher,), {"promote": disarmed_until(publisher.promote, step, when)})
+        begin, _, act = step.rpartition("/")
+        begin = begin or "promote"
+        return type("Deadly", (publisher,), {begin: disarmed_until(getattr(publisher, begin), act, when)})
     return type("Deadly", (publisher,), {step: deadly(getattr(publisher, step), when)})
 
 

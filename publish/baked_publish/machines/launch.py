@@ -2,12 +2,12 @@
 
 import secrets
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from baked_publish.errors import LockedError, NotFoundError, StageError, TargetError
 from baked_publish.machines.fleet import Fleet, Group
+from baked_publish.machines.lease import Leases
 from baked_publish.machines.machine import DEAD, Machine
 from baked_publish.machines.record import Record
 from baked_publish.machines.shape import body, count
@@ -35,6 +35,8 @@ class Launch:
     within: float
     """Seconds that a machine gets to come up."""
     report: Report
+    leases: Leases | None = None
+    """Those that this process holds, while it has the lock."""
 
     def fleet(self) -> Fleet:
         """Look at all machines."""
@@ -46,10 +48,28 @@ class Launch:
         try:
             for index in range(count(record.options)):
                 self._create(record, launch, index, token)
+                if index == 0:
+                    self._attend(self.found(launch))
             return self.wait(self.found(launch))
         except BaseException:
             self._clear(launch)
             raise
+
+    def _attend(self, group: Group) -> None:
+        """Take the lease of a new machine at once; raise LockedError if another publish began to make some before."""
+        if self.leases is None:
+            return
+        self.leases.take(group.machines[:1])
+        mine = group.leader
+        for each in self.fleet().candidates:
+            other = each.leader
+            if other.launch == mine.launch or each.kept or other.id in self.fly.nonces:
+                continue
+            if (other.created, other.launch) < (mine.created, mine.launch):
+                raise LockedError(
+                    f"another publish of {self.app!r} is under way: it has made machine {other.name}; wait until it "
+                    "is done, then publish again"
+                )
 
     def complete(self, group: Group) -> Group:
         """Make what is missing of a group that a killed run left, and wait for all of it."""
@@ -137,20 +157,6 @@ class Launch:
                 f"machine {machine.name} runs image {machine.image or 'of no name'}, it was to run "
                 f"{machine.record.image}: Fly started another one; publish again"
             )
-
-    def require_alone(self, group: Group, ours: Sequence[str]) -> None:
-        """Raise LockedError if another publish, begun before, makes machines at the same time."""
-        mine = group.leader
-        for each in self.fleet().candidates:
-            other = each.leader
-            if other.launch == mine.launch or each.kept or other.launch in ours:
-                continue
-            if (other.created, other.launch) < (mine.created, mine.launch):
-                self.remove(group)
-                raise LockedError(
-                    f"another publish of {self.app!r} is under way: it has made machine {other.name}; wait until it "
-                    "is done, then publish again"
-                )
 
     def remove(self, group: Group) -> None:
         """Remove all machines of a group."""

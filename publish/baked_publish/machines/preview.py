@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from baked_publish.errors import NotFoundError, PreflightError, PublishError
+from baked_publish.machines.address import open_app
 from baked_publish.machines.fleet import Group
 from baked_publish.machines.launch import Launch
 from baked_publish.machines.record import KEPT, STANDING
@@ -18,21 +19,6 @@ from baked_publish.report import Report
 from baked_publish.vendors.fly_api import Fly
 
 SUFFIX: Final = "-preview"
-ADDRESSES: Final = ("v6", "shared_v4")
-"""What an app needs to be found, both for nothing."""
-
-
-def open_app(fly: Fly, app: str, org: str) -> None:
-    """Make an app if there is none, and give it the addresses that it lacks."""
-    try:
-        fly.app(app)
-    except NotFoundError:
-        fly.create_app(app, org)
-    there = fly.addresses(app)
-    kinds = {"shared_v4" if each.get("shared") else "v6" if ":" in str(each.get("ip")) else "v4" for each in there}
-    for kind in ADDRESSES:
-        if kind not in kinds and not (kind == "shared_v4" and "v4" in kinds):
-            fly.assign(app, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +51,7 @@ class Preview:
                 f"a preview needs an app of its own: make it once, with `fly apps create {self.app} --org {self.org}`, "
                 f"and publish with a token for both ({exc})"
             ) from exc
-        record, beside = group.record, replace(self.launch, app=self.app)
+        record, beside = group.record, replace(self.launch, app=self.app, leases=None)
         self.store(self.app).copy(record.image, self.store(self.launch.app), record.revision)
         before = beside.fleet().groups
         one = replace(record, options={**record.options, "region": record.options["region"][:1], "machines": 1})
@@ -82,7 +68,7 @@ class Preview:
     def close(self, revision: str | None = None) -> None:
         """Remove the app that shows ``revision``, or whatever it shows; nothing happens if there is none."""
         try:
-            fleet = replace(self.launch, app=self.app).fleet()
+            fleet = replace(self.launch, app=self.app, leases=None).fleet()
             shown = {each.record.revision for each in fleet.groups}
             if shown and not fleet.strangers and (revision is None or revision in shown):
                 self.fly.delete_app(self.app)

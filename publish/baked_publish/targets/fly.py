@@ -4,7 +4,6 @@ All that is remembered lies in the metadata of the machines. The app comes befor
 repository's.
 """
 
-import os
 import re
 import secrets
 import time
@@ -12,7 +11,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import finalize
@@ -20,19 +19,20 @@ from weakref import finalize
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
-from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError, UsageError
+from baked_publish.errors import NotFoundError, PreflightError, TargetError, UsageError
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.uploads import uploads
 from baked_publish.keeper.files import make_folder
 from baked_publish.keeper.folder import home
 from baked_publish.keeper.lock import locked
 from baked_publish.ledger.lease import place
+from baked_publish.machines.address import Addresses, open_app
 from baked_publish.machines.fleet import Fleet, Group
 from baked_publish.machines.inside import Inside
 from baked_publish.machines.launch import Launch
 from baked_publish.machines.lease import Leases
 from baked_publish.machines.options import FlyOptions
-from baked_publish.machines.preview import Preview, open_app
+from baked_publish.machines.preview import Preview
 from baked_publish.machines.prices import estimate
 from baked_publish.machines.promotion import Promotion
 from baked_publish.machines.record import PAST, Record, Standing, past_text
@@ -49,12 +49,9 @@ if TYPE_CHECKING:
 
 NAME: Final = re.compile(r"(?=.{1,30}$)[a-z0-9]+(?:-[a-z0-9]+)*")
 """An app's name is a host name, and a preview's has 8 characters more."""
-URL: Final = "https://{app}.fly.dev"
 ALL: Final = 100
 POLL: Final = 1.0
 """Seconds between two looks at a log that is followed."""
-PATIENCE: Final = 10.0
-"""Seconds that one visitor's question may take; the first one starts a machine that was stopped."""
 
 
 class FlyPublisher(BasePublisher):
@@ -191,7 +188,7 @@ class FlyPublisher(BasePublisher):
         open_app(self._fly, self.name, self.given.org or "personal")
         staged = next((each for each in self._fleet().candidates if each.record.release == release), None)
         if staged is not None and not staged.kept:
-            return self._candidate(self._attended(self._launch.complete(staged)))
+            return self._candidate(self._launch.complete(staged))
         now = datetime.now(UTC)
         revision = f"{now:%Y%m%d-%H%M%S}-{release[:8]}"
         taken = {each.revision for each in self.history()} | {each.revision for each in self.candidates()}
@@ -223,7 +220,7 @@ class FlyPublisher(BasePublisher):
     def keep(self, candidate: Candidate) -> Candidate:
         """Show ``candidate`` at a URL of its own, and let its machines rest until it is promoted."""
         self._preview.show(self._found(candidate))
-        return replace(candidate, kept=True, url=self._url(self._preview.app))
+        return replace(candidate, kept=True, url=self._addresses.url(self._preview.app))
 
     def promote(self, candidate: Candidate, percent: int = ALL) -> Deployment:
         """Bring the visitors to the machines of ``candidate``, then retire those that had them."""
@@ -233,7 +230,7 @@ class FlyPublisher(BasePublisher):
         standing = self._promotion.run(green, fleet)
         if green.kept:
             self._preview.close(candidate.revision)
-        self._certify()
+        self._addresses.certify(self.name, self.given.domain)
         return self._live(green, standing)
 
     def discard(self, candidate: Candidate) -> None:
@@ -274,6 +271,10 @@ class FlyPublisher(BasePublisher):
             raise PreflightError(f"there is no token for Fly: {FIX}")
         return Fly(self.http, login, Pace(self.given.rate))
 
+    @property
+    def _addresses(self) -> Addresses:
+        return Addresses(self._fly, self.http, self.report)
+
     def _fleet(self) -> Fleet:
         return Fleet.of(self._fly.machines(self.name))
 
@@ -284,11 +285,12 @@ class FlyPublisher(BasePublisher):
 
     @property
     def _launch(self) -> Launch:
-        return Launch(self._fly, self.name, host(), self.given.start_timeout, self.report)
+        return Launch(self._fly, self.name, host(), self.given.start_timeout, self.report, self._leases)
 
     @property
     def _promotion(self) -> Promotion:
-        return Promotion(self._launch, self.given.settle, self.given.drain, self._reached, self.report)
+        reached = partial(self._addresses.answers, self.name)
+        return Promotion(self._launch, self.given.settle, self.given.drain, reached, self.report)
 
     @property
     def _preview(self) -> Preview:
@@ -306,14 +308,7 @@ class FlyPublisher(BasePublisher):
         return given
 
     def _made(self, record: Record, token: str) -> Candidate:
-        return self._candidate(self._attended(self._launch.make(record, token)))
-
-    def _attended(self, group: Group) -> Group:
-        """Take the lease of new machines, and give way to a publish that began earlier."""
-        if self._leases is not None:
-            self._leases.take(group.machines[:1])
-        self._launch.require_alone(group, ())
-        return group
+        return self._candidate(self._launch.make(record, token))
 
     def _found(self, candidate: Candidate) -> Group:
         found = self._fleet().candidate(candidate.revision)
@@ -321,43 +316,15 @@ class FlyPublisher(BasePublisher):
             raise NotFoundError(f"revision {candidate.revision!r} of {self.name!r} has no machines on Fly")
         return found
 
-    def _url(self, app: str) -> str:
-        """Return where visitors find an app; BAKED_FLY_URL says it for a stand-in: ``http://{ip}:8080``."""
-        template = os.environ.get("BAKED_FLY_URL") or URL
-        if "{ip}" not in template:
-            return template.format(app=app)
-        try:
-            shared = [str(each["ip"]) for each in self._fly.addresses(app) if each.get("shared")]
-        except NotFoundError:
-            shared = []
-        return template.format(app=app, ip=shared[0]) if shared else ""
-
-    def _reached(self) -> bool:
-        import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
-
-        try:
-            return self.http.get(f"{self._url(self.name)}/-/healthz", timeout=PATIENCE).is_success
-        except httpx.HTTPError:
-            return False
-
-    def _certify(self) -> None:
-        """Ask for the certificates that are missing, and say what the name's owner has to write."""
-        try:
-            there = self._fly.certificates(self.name) if self.given.domain else []
-            for each in self.given.domain:
-                if each not in there:
-                    self._fly.request_certificate(self.name, each)
-                    self.report.warning(f"{each}: let its DNS name {self.name}.fly.dev as CNAME; Fly then certifies it")
-        except PublishError as exc:  # the publish itself is done
-            self.report.warning(f"a certificate could not be asked for: {exc}")
-
     def _candidate(self, group: Group) -> Candidate:
         record, leader = group.record, group.leader
         return Candidate(
             target=self.target,
             name=self.name,
             revision=record.revision,
-            url=self._url(self._preview.app) if group.kept else f"http://{leader.id}.vm.{self.name}.internal:8080",
+            url=self._addresses.url(self._preview.app)
+            if group.kept
+            else f"http://{leader.id}.vm.{self.name}.internal:8080",
             release=record.release,
             bundle_digest=record.bundle,
             artifact_digest=record.image.removeprefix("sha256:"),
@@ -373,7 +340,7 @@ class FlyPublisher(BasePublisher):
             target=self.target,
             name=self.name,
             revision=record.revision,
-            url=self._url(self.name),
+            url=self._addresses.url(self.name),
             release=record.release,
             bundle_digest=record.bundle,
             artifact_digest=record.image.removeprefix("sha256:"),

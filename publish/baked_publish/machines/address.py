@@ -1,0 +1,73 @@
+"""The address: where visitors find an app, whether it answers there, and names of its owner's own."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from baked_publish.errors import NotFoundError, PublishError
+from baked_publish.report import Report
+from baked_publish.vendors.fly_api import Fly
+
+if TYPE_CHECKING:
+    import httpx
+
+URL: Final = "https://{app}.fly.dev"
+PATIENCE: Final = 10.0
+"""Seconds that one question may take; the first one starts a machine that was stopped."""
+KINDS: Final = ("v6", "shared_v4")
+"""What an app needs to be found, both for nothing."""
+
+
+def open_app(fly: Fly, app: str, org: str) -> None:
+    """Make an app if there is none, and give it the addresses that it lacks."""
+    try:
+        fly.app(app)
+    except NotFoundError:
+        fly.create_app(app, org)
+    there = fly.addresses(app)
+    kinds = {"shared_v4" if each.get("shared") else "v6" if ":" in str(each.get("ip")) else "v4" for each in there}
+    for kind in KINDS:
+        if kind not in kinds and not (kind == "shared_v4" and "v4" in kinds):
+            fly.assign(app, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the apps of one login are found."""
+
+    fly: Fly
+    http: "httpx.Client"
+    report: Report
+
+    def url(self, app: str) -> str:
+        """Return where visitors find an app; BAKED_FLY_URL says it for a stand-in: ``http://{ip}:8080``."""
+        template = os.environ.get("BAKED_FLY_URL") or URL
+        if "{ip}" not in template:
+            return template.format(app=app)
+        try:
+            shared = [str(each["ip"]) for each in self.fly.addresses(app) if each.get("shared")]
+        except NotFoundError:
+            shared = []
+        return template.format(app=app, ip=shared[0]) if shared else ""
+
+    def answers(self, app: str) -> bool:
+        """Tell whether visitors get an answer."""
+        import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
+
+        try:
+            return self.http.get(f"{self.url(app)}/-/healthz", timeout=PATIENCE).is_success
+        except httpx.HTTPError:
+            return False
+
+    def certify(self, app: str, domains: Iterable[str]) -> None:
+        """Ask for the certificates that are missing, and say what the names' owner has to write."""
+        wanted = list(domains)
+        try:
+            there = self.fly.certificates(app) if wanted else []
+            for each in wanted:
+                if each not in there:
+                    self.fly.request_certificate(app, each)
+                    self.report.warning(f"{each}: let its DNS name {app}.fly.dev as CNAME; Fly then certifies it")
+        except PublishError as exc:  # the publish itself is done
+            self.report.warning(f"a certificate could not be asked for: {exc}")

@@ -1,0 +1,432 @@
+"""The target ``fly`` against a Fly that really runs what it is given: what visitors see, and what is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import faulty_registry
+import httpx
+import killed
+import pytest
+from fly_cloud import App, Cloud
+from fly_vm import Vm
+from line import LIMIT, Client, make_database, program, result
+
+from baked_publish import pipeline
+from baked_publish.bake import BakeOptions
+from baked_publish.deployment import Deployment
+from baked_publish.errors import LockedError, PlanRefused, PreflightError, PublishError, StageError, UsageError
+from baked_publish.ingredients import Ingredients, baking
+from baked_publish.pipeline import Outcome, Wish
+from baked_publish.report import Silent
+from baked_publish.targets.fly import FlyPublisher
+from baked_publish.verify import verify
+
+EVERY: Final = 0.05
+"""Seconds between two questions of a visitor."""
+
+
+@dataclass
+class Told(Silent):
+    """A Report that remembers what it was told."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def info(self, message: str) -> None:
+        self.lines.append(message)
+
+    def detail(self, message: str) -> None:
+        self.lines.append(message)
+
+    def warning(self, message: str) -> None:
+        self.lines.append(f"warning: {message}")
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A Fly as a target, and a folder to publish from."""
+
+    cloud: Cloud
+    options: Mapping[str, Any]
+    folder: Path
+    http: httpx.Client
+    told: Told = field(default_factory=Told)
+
+    def publisher(self, name: str = "data", **options: Any) -> FlyPublisher:
+        given = FlyPublisher.options(**{**self.options, **options})
+        return FlyPublisher(given, name, self.http, self.told)
+
+    def publish(self, version: int, wish: Wish = Wish(), *, plugin: str = "", **options: Any) -> Outcome:  # noqa: B008
+        files = [make_database(self.folder / "data.db", version)]
+        ingredients = Ingredients(plugins_dir=self.plugin(plugin)) if plugin else Ingredients()
+        bake = lambda: baking(files, ingredients, BakeOptions(), self.told)  # noqa: E731
+        return pipeline.publish(self.publisher(**options), bake, wish, self.told)
+
+    def plugin(self, code: str) -> Path:
+        folder = self.folder / "plugins"
+        folder.mkdir(exist_ok=True)
+        (folder / "ours.py").write_text(code)
+        return folder
+
+    def live(self) -> Deployment:
+        live = self.publisher().live()
+        assert live is not None
+        return live
+
+    def version(self, url: str = "") -> int:
+        answer = httpx.get(f"{url or self.live().url}/data/state.json", timeout=LIMIT).raise_for_status().json()
+        version: int = answer["rows"][0]["version"]
+        return version
+
+    @property
+    def app(self) -> App:
+        return self.cloud.apps["data"]
+
+    @property
+    def machines(self) -> list[Vm]:
+        return list(self.app.machines.values())
+
+    def visitor(self) -> Client:
+        return Client(self.live().url, pause=EVERY)
+
+    def killed(self, version: int, step: str, when: str) -> None:
+        """Publish in a child that dies at one step."""
+        target = "baked_publish.targets.fly:FlyPublisher"
+        database = make_database(self.folder / "data.db", version)
+        words = [sys.executable, killed.__file__, target, "data", str(database), step, when, json.dumps(self.options)]
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, timeout=3 * LIMIT, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+
+
+@pytest.fixture
+def flight(
+    fly_cloud: Cloud, fly_options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Flight]:
+    monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    with httpx.Client(timeout=LIMIT) as http:
+        yield Flight(fly_cloud, fly_options, tmp_path, http)
+
+
+# What visitors see
+
+
+def test_from_nothing_to_an_url_to_new_data_and_back_nobody_sees_a_failure(flight: Flight) -> None:
+    first = flight.publish(1)
+    assert first.action == "published"
+    assert flight.version() == 1
+    with flight.visitor() as visitor:
+        visitor.wait_for(1)
+        assert flight.publish(2).action == "published"
+        visitor.wait_for(2)
+        assert flight.publish(2).action == "unchanged"
+        assert pipeline.rollback(flight.publisher(), None, Wish(), flight.told).action == "rolled back"
+        visitor.wait_for(1)
+    assert visitor.failures == []
+    assert first.at is not None
+    assert flight.live().revision == first.at.revision
+    verify(flight.publisher(), flight.live(), Silent())
+    assert len(flight.machines) == 1
+
+
+def test_a_server_that_does_not_come_up_is_removed_and_nobody_notices(flight: Flight) -> None:
+    flight.publish(1)
+    with flight.visitor() as visitor, pytest.raises(StageError, match=r"does not serve after 4 s \(checks: "):
+        flight.publish(2, plugin="raise RuntimeError('no')", start_timeout=4.0)
+    assert visitor.failures == []
+    assert set(visitor.versions) == {1}
+    assert len(flight.machines) == 1
+
+
+def test_another_image_than_asked_is_refused(flight: Flight) -> None:
+    flight.cloud.swaps = "sha256:" + "0" * 64
+    with pytest.raises(StageError, match="Fly started another one"):
+        flight.publish(1)
+    assert flight.publisher().live() is None
+    assert flight.machines == []
+
+
+def test_a_preview_has_an_url_of_its_own_until_it_is_promoted(flight: Flight) -> None:
+    flight.publish(1)
+    outcome = flight.publish(2, Wish(preview=True))
+    assert outcome.at is not None
+    assert flight.version(outcome.at.url) == 2
+    assert flight.version() == 1
+    waiting = next(vm for vm in flight.machines if vm.cordoned)
+    assert waiting.wanted == "stopped", "a preview that waits costs its file system alone"
+    with flight.visitor() as visitor:
+        assert pipeline.promote(flight.publisher(), None, Wish(), flight.told).action == "promoted"
+        visitor.wait_for(2)
+    assert visitor.failures == []
+    assert set(flight.cloud.apps) == {"data"}
+
+
+def test_machines_that_rest_start_for_visitors_and_for_a_publish(flight: Flight) -> None:
+    flight.publish(1)
+    assert flight.cloud.rest("data") == 1
+    assert flight.version() == 1
+    flight.cloud.rest("data")
+    assert flight.publish(2).action == "published"
+    assert flight.version() == 2
+
+
+# What is asked of Fly
+
+
+def test_a_machine_is_made_in_one_request_with_all_it_needs(flight: Flight) -> None:
+    flight.publish(1, region=("ams", "fra"), memory=512, min_machines=1, soft_limit=5, hard_limit=9, autostop="suspend")
+    calls = [call for call in flight.cloud.calls if call.method == "POST" and call.path == "/v1/apps/data/machines"]
+    assert [call.body["region"] for call in calls] == ["ams", "fra"]
+    body = calls[0].body
+    assert body["skip_service_registration"] is True
+    config = body["config"]
+    service = config["services"][0]
+    assert config["image"] == f"{flight.cloud.images.host}/data@sha256:{flight.live().artifact_digest}"
+    assert config["guest"] == {"cpu_kind": "shared", "cpus": 1, "memory_mb": 512}
+    assert config["stop_config"] == {"signal": "SIGTERM", "timeout": "10s"}
+    assert {key: config["metadata"][key] for key in ("fly_platform_version", "fly_process_group")} == {
+        "fly_platform_version": "v2",
+        "fly_process_group": "app",
+    }
+    assert service["concurrency"] == {"type": "requests", "soft_limit": 5, "hard_limit": 9}
+    assert (service["autostop"], service["autostart"], service["min_machines_running"]) == ("suspend", True, 1)
+    assert [check["path"] for check in service["checks"]] == ["/-/healthz"]
+    updates = [call.path for call in flight.cloud.calls if call.method == "POST" and call.path.count("/") == 5]
+    assert updates == [], "checks and limits get lost when a machine is changed in parts: none is"
+    assert {ip["shared"] for ip in flight.app.ips} == {True, False}
+
+
+def test_other_options_are_a_change_and_the_region_stays(flight: Flight) -> None:
+    flight.publish(1)
+    assert flight.publish(1, region=()).action == "unchanged"
+    outcome = flight.publish(1, region=(), memory=512)
+    assert outcome.action == "published"
+    assert ("change", "memory", "256", "512") in [(c.kind, c.what, c.before, c.after) for c in outcome.changes]
+    assert [vm.config["guest"]["memory_mb"] for vm in flight.machines] == [512]
+
+
+def test_the_plan_tells_what_is_made_uploaded_and_paid_and_a_dry_run_makes_none_of_it(flight: Flight) -> None:
+    outcome = flight.publish(1, Wish(dry_run=True))
+    told = [(change.kind, change.what.split(",")[0], change.after) for change in outcome.changes]
+    assert ("create", "app data", "in the organization personal") in told
+    assert any(kind == "upload" and what.startswith("layer of database data") for kind, what, _ in told)
+    assert [after for kind, _, after in told if kind == "cost"][1] == "$2.19"
+    assert flight.cloud.apps == {}
+    assert not any(call.method == "POST" for call in flight.cloud.calls)
+
+
+def test_a_new_value_of_a_secret_is_a_change(flight: Flight) -> None:
+    with pytest.raises(PreflightError, match="region: a new app needs one"):
+        flight.publish(1, region=(), org=None)
+    flight.cloud.create_app("data", "personal")
+    with pytest.raises(PreflightError, match=r"secret KEY: it is not set: run `fly secrets set"):
+        flight.publish(1, secret=("KEY",))
+    flight.app.secrets["KEY"] = "one"
+    assert flight.publish(1, secret=("KEY",)).action == "published"
+    assert flight.publish(1, secret=("KEY",)).action == "unchanged"
+    flight.app.secrets["KEY"] = "two"
+    assert flight.publish(1, secret=("KEY",)).action == "published"
+    assert flight.machines[0].config["env"]["KEY"] == "two"
+
+
+# What goes wrong on the way
+
+
+def test_a_bad_day_of_fly_and_its_registry_is_waited_for(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baked_publish.machines.launch.PAUSE", 0.1)
+    cloud = flight.cloud
+    cloud.unknown = 2
+    cloud.boots = 1.0
+    cloud.fails("GET", "/machines", 502)
+    cloud.fails("POST", "/exec", 429, 2)
+    cloud.fails("POST", "/uncordon", 429)
+    cloud.images.breaks("HEAD", "/manifests/sha256:", faulty_registry.says(404), times=4)
+    assert flight.publish(1).action == "published"
+    assert flight.version() == 1
+
+
+@pytest.mark.parametrize("step", ["uncordon", "metadata"])
+def test_a_promotion_that_fails_is_undone(flight: Flight, step: str) -> None:
+    flight.publish(1)
+    before = flight.live().revision
+    flight.cloud.fails("POST", f"/{step}", 500)
+    with flight.visitor() as visitor, pytest.raises(PublishError, match="500"):
+        flight.publish(2)
+    assert visitor.failures == []
+    assert set(visitor.versions) == {1}
+    assert flight.live().revision == before
+    assert len(flight.machines) == 1
+    assert flight.publish(2).action == "published"
+
+
+def test_machines_that_cannot_be_retired_are_a_warning_and_the_next_publish_retires_them(flight: Flight) -> None:
+    flight.publish(1)
+    flight.cloud.fails("POST", "/cordon", 500)
+    assert flight.publish(2).action == "published"
+    assert any("machines that were live before stay" in line for line in flight.told.lines)
+    assert flight.publish(2).action == "unchanged"
+    assert [vm.cordoned for vm in flight.machines] == [False]
+
+
+@pytest.mark.parametrize(
+    ("step", "when", "version"),
+    [
+        ("Fly.note", "before", 1),
+        ("Fly.uncordon", "before", 2),
+        ("Fly.uncordon", "after", 2),
+        ("Fly.cordon", "after", 2),
+        ("Fly.stop", "after", 2),
+        ("Fly.destroy", "after", 2),
+    ],
+)
+def test_killed_in_a_promotion_it_is_finished_or_as_if_it_never_was(
+    flight: Flight, step: str, when: str, version: int
+) -> None:
+    flight.publish(1)
+    first = flight.live().revision
+    with flight.visitor() as visitor:
+        flight.killed(2, step, when)
+        assert (flight.live().revision != first) is (version == 2)
+        assert flight.publish(2).action == ("unchanged" if version == 2 else "published")
+        visitor.wait_for(2)
+    assert visitor.failures == []
+    assert [vm.cordoned for vm in flight.machines] == [False]
+    assert len(flight.publisher().history()) == 2
+
+
+@pytest.mark.parametrize("step", ["stage/Fly.create", "stage/Fly.take_lease"])
+def test_killed_while_machines_are_made_leaves_nothing_to_the_next_run(flight: Flight, step: str) -> None:
+    flight.publish(1)
+    flight.killed(2, step, "after")
+    assert flight.publish(2).action == "published"
+    assert len(flight.machines) == 1
+
+
+# Two at once
+
+
+def test_a_second_publish_from_another_machine_stays_out(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    flight.publish(1)
+    with flight.publisher().lock():
+        monkeypatch.setenv("BAKED_STATE_HOME", str(flight.folder / "another"))
+        with pytest.raises(LockedError, match=r"baked-data from .* has the lease of machine baked-.* until "):
+            flight.publish(2)
+    assert flight.publish(2).action == "published"
+
+
+def test_of_two_first_publishes_at_once_one_stays_out(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes: dict[str, str] = {}
+    flight.cloud.create_app("data", "personal")
+    ready = threading.Barrier(2, timeout=LIMIT)
+    create = flight.cloud.create
+
+    def together(app: App, body: dict[str, Any]) -> Vm:
+        ready.wait()
+        return create(app, body)
+
+    monkeypatch.setattr(flight.cloud, "create", together)
+
+    def publish(home: str) -> None:
+        env = {"BAKED_STATE_HOME": str(flight.folder / home), "BAKED_BASE_IMAGE": flight.options["base_image"]}
+        code = result_code(make_database(flight.folder / f"{home}.db", 1), env)
+        outcomes[home] = code
+
+    both = [threading.Thread(target=publish, args=(home,)) for home in ("one", "two")]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(3 * LIMIT)
+    assert sorted(outcomes.values()) == ["LockedError", "published"]
+    assert len(flight.machines) == 1
+
+
+def result_code(database: Path, env: Mapping[str, str]) -> str:
+    """Publish by the program, and return what came of it."""
+    words = [sys.executable, "-m", "baked_publish", "fly", str(database), "--app", "data", "--region", "ams", "--json"]
+    done = subprocess.run(
+        words, env={**os.environ, **env}, capture_output=True, text=True, timeout=3 * LIMIT, check=False
+    )
+    told = json.loads(done.stdout)
+    return str(told["action"] if told["ok"] else told["error"]["kind"])
+
+
+# What is not ours
+
+
+def test_machines_that_somebody_else_made_are_not_touched_unless_forced(flight: Flight) -> None:
+    flight.publish(1)
+    other = flight.machines[0]
+    other.config["metadata"] = {"fly_process_group": "app"}
+    with pytest.raises(PlanRefused, match="1 machines of app data that baked-data did not make"):
+        flight.publish(2)
+    assert flight.machines == [other]
+    assert flight.publish(2, Wish(force=True)).action == "published"
+    pipeline.unpublish(flight.publisher(), flight.told)
+    assert flight.machines == [other], "the app stays, for what is not ours in it"
+
+
+def test_what_preflight_finds_is_told_at_once_with_what_to_do(flight: Flight) -> None:
+    with pytest.raises(PreflightError) as caught:
+        flight.publish(1, org=None, region=(), memory=100, cpus=3)
+    for each in ("--cpus 3: Fly has", "--memory 100: 3 shared", "region: a new app", "organization: a new app needs"):
+        assert each in str(caught.value)
+    with pytest.raises(PreflightError, match=r"region amz: Fly has no such region.*; there are: ams, arn"):
+        flight.publish(1, region=("amz",))
+    with pytest.raises(PreflightError, match="choose another --org"):
+        flight.publish(1, org="nobodys")
+    flight.cloud.foreign.add("data")
+    with pytest.raises(PreflightError, match="the app belongs to somebody else: choose another name with --app"):
+        flight.publish(1)
+    with pytest.raises(UsageError, match="cannot be an app's name"):
+        flight.publisher("Data_1")
+
+
+def test_a_token_that_is_missing_or_not_taken_is_found_first(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLY_API_TOKEN", "fm2_old")
+    with pytest.raises(PreflightError, match=r"FLY_API_TOKEN is not taken, it may have expired: run `fly auth login`"):
+        flight.publish(1)
+    monkeypatch.delenv("FLY_API_TOKEN")
+    with pytest.raises(PreflightError, match="login at Fly: there is no token: run `fly auth login`"):
+        flight.publish(1)
+
+
+def test_a_token_for_one_app_is_enough_once_there_is_the_app(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    flight.cloud.tokens["fm2_deploy"] = "data"
+    monkeypatch.setenv("FLY_API_TOKEN", "fm2_deploy")
+    with pytest.raises(PreflightError, match=r"make the app with `fly apps create data --org personal`"):
+        flight.publish(1)
+    flight.cloud.create_app("data", "personal")
+    assert flight.publish(1).action == "published"
+    with pytest.raises(PreflightError, match="a preview needs an app of its own"):
+        flight.publish(2, Wish(preview=True))
+    assert flight.version() == 1
+    assert len(flight.machines) == 1
+
+
+def test_a_region_without_room_is_told(flight: Flight) -> None:
+    flight.cloud.full.add("ams")
+    with pytest.raises(StageError, match="choose another --region"):
+        flight.publish(1)
+
+
+# The program
+
+
+def test_the_program_publishes_looks_and_removes(flight: Flight) -> None:
+    env = {"BAKED_BASE_IMAGE": flight.options["base_image"]}
+    database = make_database(flight.folder / "data.db", 1)
+    words = ("fly", database, "--region", "ams", "--plugins-dir", flight.plugin("print('a word', flush=True)"))
+    published = result(*words, env=env, limit=3 * LIMIT)
+    assert flight.version(published["url"]) == 1
+    assert result("status", "fly", "data")["answers"] is True
+    assert [each["live"] for each in result("history", "fly", "data")["deployments"]] == [True]
+    assert " ams a word\n" in program("logs", "fly", "data").stdout
+    result("unpublish", "fly", "data", "--yes")
+    assert flight.cloud.apps == {}
