@@ -26,7 +26,12 @@ class Door:
     def __init__(self, whole: Serving) -> None:
         self._whole = whole
         self._tokens = Tokens.of(whole.baked.manifest.metadata)
-        self._judge = Judge(whole)
+        self._judge = Judge(
+            whole.baked.manifest,
+            lambda name, statements: whole.databases[name].reads(statements),
+            allow_sql=whole.settings.default_allow_sql,
+            joined=whole.databases.keys() - whole.baked.manifest.databases.keys(),
+        )
         self._known: dict[bytes, Serving] = {}
         self._seen: dict[Sight, Serving] = {}
         self._nobody, policies = self._judge.sight(None)

@@ -1,34 +1,36 @@
 """The Judge: decides what one actor may see of a whole site, with all that follows from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from baked_core import canned
 from baked_core.allow import Actor
 from baked_core.closure import Closure, Reads
-from baked_core.manifest import Database
+from baked_core.manifest import Database, Manifest
 from baked_core.metadata import hidden_columns
 from baked_core.policy import Policy
-from baked_core.request import Serving
 from baked_core.rules import Rules
 from baked_core.sight import Name, Sight
 from baked_core.sql import quote
 
 Policies = Mapping[str, Policy]
 """What no SQL of one reader may read, by database."""
+Reading = Callable[[str, Mapping[str, str]], Mapping[str, Reads | None]]
+"""Tells of a database's statements, by name, what each would read."""
 
 
 class Judge:
     """Knows the rules, and what views and canned queries read."""
 
-    def __init__(self, whole: Serving) -> None:
-        metadata = whole.baked.manifest.metadata
-        self._rules = Rules(metadata, allow_sql=whole.settings.default_allow_sql)
-        self._databases = whole.baked.manifest.databases
-        self._joined = frozenset(whole.databases.keys() - self._databases.keys())
+    def __init__(self, manifest: Manifest, reading: Reading, *, allow_sql: bool, joined: Iterable[str] = ()) -> None:
+        """Take a site, and what tells of SQL what it reads; ``allow_sql`` is what goes where no block speaks of SQL."""
+        metadata = manifest.metadata
+        self._rules = Rules(metadata, allow_sql=allow_sql)
+        self._databases = manifest.databases
+        self._joined = frozenset(joined)
         """Databases in memory, in which SQL may join across the others."""
-        self._queries = {name: canned.all_of(metadata, name) for name in whole.databases}
+        self._queries = {name: canned.all_of(metadata, name) for name in (*self._databases, *self._joined)}
         self._sql = {(name, query.name): query.sql for name, found in self._queries.items() for query in found}
-        self._reads = {name: whole.databases[name].reads(dict(self._statements(name))) for name in self._databases}
+        self._reads = {name: reading(name, dict(self._statements(name))) for name in self._databases}
         self._closures = {
             name: Closure(entry, hidden_columns(metadata, name), self._views(entry))
             for name, entry in self._databases.items()

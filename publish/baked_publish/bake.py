@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from baked_core.manifest import Database, File, Manifest
 from baked_core.urls import tilde_encode
+from baked_publish.audience import unseen
 from baked_publish.bundle import Bundle, BundleFile
 from baked_publish.config import Config
 from baked_publish.errors import SourceError
@@ -178,6 +179,8 @@ def _bundle(frozen: Sequence[Frozen], site: Site, config: Config, report: Report
         settings=config.settings,
         metadata=config.metadata,
     )
+    for line in unseen(manifest, {each.database.name: each.file.source for each in frozen}):
+        report.info(line)
     files = sorted([*others, *(each.file for each in frozen)], key=lambda each: each.path)
     return Bundle(manifest, tuple(files))
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from baked_core.rules import KEYS
 from baked_core.settings import SETTINGS, Setting
 from baked_publish import permitted
 from baked_publish.errors import ConfigError
+from baked_publish.merging import merge
 from baked_publish.report import Report
 from baked_publish.shapes import is_list, is_object
 from baked_publish.suggest import nearest
@@ -36,8 +36,6 @@ REFUSED: Final = {
     "is_private": "it belongs to queries that readers store: write allow: {id: NAME} for a query of one person",
 }
 """Keys of a canned query that mean something in Datasette, and why not here."""
-REPLACED: Final = {"allow", "allow_sql"}
-"""Keys whose value is taken as a whole from the strongest file."""
 REFUSED_SETTINGS: Final = {
     **dict.fromkeys(("max_insert_rows", "max_post_body_bytes"), "what is published can only be read: take it out"),
     **dict.fromkeys(("allow_signed_tokens", "max_signed_tokens_ttl"), "nobody signs in here: give out tokens instead"),
@@ -92,7 +90,7 @@ class Config:
         """Return it with what plugins are told beside the files: PLUGIN, KEY and value."""
         metadata = self.metadata
         for plugin, key, value in told:
-            metadata = _merge(dict(metadata), {"plugins": {plugin: {key: value}}})
+            metadata = merge(dict(metadata), {"plugins": {plugin: {key: value}}})
         return replace(self, metadata=metadata)
 
     def hidden(self, database: str) -> frozenset[str]:
@@ -125,25 +123,12 @@ def load(files: Sequence[Path], settings: Sequence[tuple[str, str]] = ()) -> Con
     for file in reversed(files):
         value = _read(file)
         own += _check(value, ROOT, file, ())
-        merged = _merge(merged, value)
+        merged = merge(merged, value)
     from_files = merged.pop("settings", {})
     given = {name: _setting(name, text) for name, text in settings}
     values = {**{name: _setting(name, value) for name, value in from_files.items()}, **given}
     differing = {name: value for name, value in values.items() if value != SETTINGS[name].default}
     return Config(merged, differing, tuple(dict.fromkeys(own)))
-
-
-def _merge(weak: JSON, strong: JSON) -> JSON:
-    merged = dict(weak)
-    for key, value in strong.items():
-        both = key not in REPLACED and is_object(value) and is_object(merged.get(key))
-        merged[key] = _merge_of(key)(merged[key], value) if both else value
-    return merged
-
-
-def _merge_of(key: str) -> Callable[[JSON, JSON], JSON]:
-    """Allow blocks and tokens are replaced, not merged: together two of them would let in more than either."""
-    return (lambda weak, strong: {**weak, **strong}) if key in {"permissions", "tokens"} else _merge
 
 
 def _read(file: Path) -> JSON:
@@ -269,26 +254,14 @@ TYPES: Final = (_types, "a type by column: url, email, json")
 LANGUAGE: Final = (_language, "a language as BCP 47 names it, such as en or de-AT")
 DATE: Final = (_date, "a date such as 2026-11-25, 2026-11 or 2026")
 COMMON: Final = {**dict.fromkeys(ABOUT, TEXT), "date": DATE, "plugins": OPEN}
-ALLOW: Final = (permitted.is_allow, permitted.ALLOW)
-TOKENS: Final = (permitted.is_tokens, permitted.TOKENS)
 SECRET: Final = {"tokens"}
 """Keys whose value is never printed."""
-
-
-def _permissions(level: str) -> JSON:
-    """Return the keys that say who may see something, and what each holds."""
-    found: JSON = {
-        "allow": ALLOW,
-        "permissions": (partial(permitted.is_permissions, level=level), permitted.permissions(level)),
-    }
-    return found | ({"allow_sql": ALLOW} if level in {"file", "database"} else {})
-
 
 QUERY: Final = Level(
     "query",
     {
         **COMMON,
-        **_permissions("query"),
+        **permitted.keys("query"),
         "sql": TEXT,
         "hide_sql": SWITCH,
         "fragment": TEXT,
@@ -300,7 +273,7 @@ TABLE: Final = Level(
     "table",
     {
         **COMMON,
-        **_permissions("table"),
+        **permitted.keys("table"),
         "hidden": SWITCH,
         "hidden_columns": TEXTS,
         "sort": TEXT,
@@ -320,15 +293,14 @@ TABLE: Final = Level(
 )
 DATABASE: Final = Level(
     "database",
-    {**COMMON, **_permissions("database"), "allow_download": SWITCH},
+    {**COMMON, **permitted.keys("database"), "allow_download": SWITCH},
     {"tables": TABLE, "queries": QUERY},
 )
 ROOT: Final = Level(
     "file",
     {
         **COMMON,
-        **_permissions("file"),
-        "tokens": TOKENS,
+        **permitted.keys("file"),
         "extra_css_urls": ASSETS,
         "extra_js_urls": ASSETS,
         "language": LANGUAGE,

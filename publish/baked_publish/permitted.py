@@ -4,7 +4,8 @@ What would be ignored would be public: a misspelled name is an error here, not a
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from baked_core.manifest import Database, Table
@@ -67,6 +68,15 @@ def _is_secret(value: Any) -> bool:
     kind, told = next(iter(value.items()))
     text = isinstance(told, str) and bool(told)
     return text and (kind in {"$env", "$file"} or (kind == "sha256" and bool(_DIGEST(told))))
+
+
+def keys(level: str) -> Mapping[str, tuple[Callable[[Any], bool], str]]:
+    """Return the keys of one level that say who may see what, with what each must hold."""
+    found: dict[str, tuple[Callable[[Any], bool], str]]
+    found = {"allow": (is_allow, ALLOW), "permissions": (partial(is_permissions, level=level), permissions(level))}
+    if level in {"file", "database"}:
+        found["allow_sql"] = (is_allow, ALLOW)
+    return {**found, "tokens": (is_tokens, TOKENS)} if level == "file" else found
 
 
 def misplaced(metadata: Mapping[str, Any], databases: Mapping[str, Database]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from baked_core.app import create_app
 from baked_core.rules import ACTIONS
+from baked_publish.audience import unseen
 from baked_publish.config import load
 from baked_publish.report import Silent
 
@@ -68,3 +69,15 @@ def test_actors_are_as_told(client: TestClient) -> None:
 
 def test_every_action_stands_on_the_page() -> None:
     assert [action for action in ACTIONS["file"] if f"`{action}`" not in PAGE] == []
+
+
+def test_what_a_bake_tells_of_the_example_stands_on_the_page(tmp_path: Path) -> None:
+    example = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert example
+    (tmp_path / "m.yaml").write_text(example[1])
+    baked = baked_of(
+        tmp_path, metadata=load([tmp_path / "m.yaml"]).metadata, office=OFFICE, drafts="create table notes(a)"
+    )
+    lines = list(unseen(baked.manifest, baked.paths))
+    assert f"```\n{lines[1]}\n```" in PAGE
+    assert lines[0] == "drafts: not for everybody: all of it"
