@@ -13,7 +13,7 @@ from msgspec import Struct
 from baked_core.authorizer import Authorizer
 from baked_core.errors import OutOfMemory, QueryError, QueryTimeout
 from baked_core.guard import functions, guard, limit
-from baked_core.handle import Sqlite, opened
+from baked_core.handle import Sqlite, opened, seal
 from baked_core.policy import EVERYTHING, Policy
 from baked_core.reads import reads
 from baked_core.source import Source
@@ -85,6 +85,8 @@ class Connection:
             before = functions(self._sqlite) if guarded else added
             prepare(self._sqlite, source.name)
             added = functions(self._sqlite) - before if guarded else added
+        if walls.read_only:
+            seal(self._sqlite)
         denied = overrides(self._sqlite) if overrides is not None else ()
         if guarded and walls.memory:
             limit(self._sqlite, source)

@@ -33,9 +33,13 @@ def opened(source: Source, *, statements: int = 0, read_only: bool = True) -> Sq
             _attach(sqlite, source.attached, mode, immutable=source.immutable and read_only)
     except apsw.Error as exc:
         raise ManifestError(f"database {source.name!r} cannot be opened ({exc}): publish it again") from exc
-    if read_only:
-        sqlite.execute("pragma query_only = on")  # the schema ``temp`` would be writable still
     return sqlite
+
+
+def seal(sqlite: Sqlite) -> None:
+    """Take from a read-only handle the ways around: tables in the schema ``temp``, ATTACH and VACUUM INTO."""
+    sqlite.execute("pragma query_only = on")
+    sqlite.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
 
 
 def _attach(sqlite: Sqlite, paths: Mapping[str, str], mode: str, *, immutable: bool) -> None:
