@@ -86,6 +86,8 @@ class Lanes(Struct, eq=False):
         if ticket in self.running:
             self.running.discard(ticket)
             self._use(ticket.client).seconds += self.now() - (ticket.began or 0.0)
+            if ticket.client in self.waiting:  # it had its turn
+                self.waiting.move_to_end(ticket.client)
         else:
             self._remove(ticket)
         self.call()
