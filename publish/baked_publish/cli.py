@@ -17,7 +17,7 @@ import orjson
 from baked_publish import checking, commands, errors, imaging, plugins, results
 from baked_publish.bake import BakeOptions
 from baked_publish.checking import Checking
-from baked_publish.commands import Baking, Consent, Following, Naming, Speech, connected
+from baked_publish.commands import Baking, Consent, Following, Limit, Naming, Speech, connected
 from baked_publish.flags import Command, collect, flags
 from baked_publish.images.options import ImageOptions, PlatformOptions
 from baked_publish.imaging import Imaging
@@ -138,7 +138,7 @@ def revision_argument() -> click.Argument:
 
 def publish_command(target: type[Publisher]) -> click.Command:
     """Make the command that publishes to ``target``."""
-    common = [*naming(target), *flags(Wish, "Publish"), *flags(Consent, "Publish")]
+    common = [*naming(target), *flags(Wish, "Publish"), *flags(Limit, "Publish"), *flags(Consent, "Publish")]
     own = flags(target.options, f"Target {target.target}", target=target.target)
     about = f"Publish FILES to {target.target}. {(target.__doc__ or '').strip()}"
     return command(

@@ -15,6 +15,7 @@ from baked_publish import errors, pipeline, plugins, results
 from baked_publish.bake import BakeOptions
 from baked_publish.builders.directory import Directory
 from baked_publish.console import voice
+from baked_publish.deadline import within
 from baked_publish.flags import collect, ways
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.options import missing, option
@@ -78,6 +79,13 @@ class Consent:
     yes: bool = option(False, "Answer every question with yes.", flag="-y --yes")
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long a publish may take."""
+
+    within: float | None = option(None, "Minutes for the whole publish; then it is given up, and what was live stays.")
+
+
 def publish(target: type[Publisher], speech: Speech, report: Report, files: tuple[Path, ...], **values: Any) -> None:
     """Publish files."""
     name = values["name"] or default_name(files)
@@ -87,7 +95,8 @@ def publish(target: type[Publisher], speech: Speech, report: Report, files: tupl
     wish = collect(Wish, values)
     with connected(target, name, report, values) as publisher:
         publisher.secrets = secret.values()
-        outcome = consenting(partial(pipeline.publish, publisher, baked), wish, report, yes=values["yes"])
+        with within(values["within"]):
+            outcome = consenting(partial(pipeline.publish, publisher, baked), wish, report, yes=values["yes"])
     answer_outcome(speech, target.target, outcome)
 
 

@@ -203,6 +203,23 @@ def test_another_setting_or_secret_is_a_change_and_the_same_is_none(shop: Shop) 
     assert ("secrets", "KEY key:1", "KEY key:2") in [(each.what, each.before, each.after) for each in rotated.changes]
 
 
+def test_a_plugins_secret_is_in_its_revision_and_comes_back_with_it(shop: Shop) -> None:
+    def publish(version: int, value: str) -> str:
+        publisher = shop.publisher()
+        publisher.secrets = {"BAKED_SECRET_A": value}
+        at = pipeline.publish(publisher, shop.baking(version), Wish(), Silent()).at
+        assert at is not None
+        return at.revision
+
+    first = publish(1, "one")
+    assert publish(1, "one") == first
+    assert publish(1, "two") != first
+    pipeline.rollback(shop.publisher(), first, Wish(), Silent())
+    assert shop.live().revision == first
+    held = shop.google.services.find(shop.service()["name"]).revisions[first]
+    assert {"name": "BAKED_SECRET_A", "value": "one"} in held["containers"][0]["env"]
+
+
 def test_images_of_pruned_deployments_are_removed(shop: Shop) -> None:
     for version in (1, 2, 3):
         shop.publish(version, Wish(keep=1))

@@ -14,6 +14,7 @@ from baked_publish.cloudrun.prices import FIRST_TIER, estimate
 from baked_publish.cloudrun.roster import Roster
 from baked_publish.cloudrun.template import about, changes, template
 from baked_publish.cloudrun.traffic import Share, Traffic, links, settled
+from baked_publish.engine.container import TOKEN as TOKEN_NAME
 from baked_publish.errors import TargetError, UsageError
 
 IMAGE = "europe-west1-docker.pkg.dev/p/baked-data/data@sha256:" + "a" * 64
@@ -24,7 +25,7 @@ GIVEN = CloudRunOptions(project="p", region="europe-west1")
 
 
 def revision(name: str, release: str = "r1", **more: Any) -> dict[str, Any]:
-    body = dict(template(GIVEN, name, IMAGE, about(release, "b", "a" * 64), "token"))
+    body = dict(template(GIVEN, name, IMAGE, about(release, "b", "a" * 64), {TOKEN_NAME: TOKEN}))
     del body["revision"]
     return {**body, "name": f"{PATH}/revisions/{name}", "createTime": "2026-11-25T00:00:00Z", **more}
 
@@ -168,7 +169,7 @@ def test_a_url_belongs_to_the_revision_of_its_tag() -> None:
 
 
 def test_a_template_is_what_the_vendors_type_knows_and_costs_nothing_when_idle() -> None:
-    body = template(GIVEN, "data-r000001", IMAGE, about("r", "b", "a"), "token")
+    body = template(GIVEN, "data-r000001", IMAGE, about("r", "b", "a"), {TOKEN_NAME: TOKEN})
     made = run_v2.Service.from_json(json.dumps({"template": body})).template  # refuses what it does not know
     container = made.containers[0]
     assert container.image == IMAGE
@@ -196,7 +197,9 @@ def test_every_option_reaches_the_template() -> None:
         vpc_subnet="sub",
         secret=(("KEY", "key:7"),),
     )
-    made = run_v2.Service.from_json(json.dumps({"template": template(given, "data-1", IMAGE, {}, "token")})).template
+    made = run_v2.Service.from_json(
+        json.dumps({"template": template(given, "data-1", IMAGE, {}, {TOKEN_NAME: TOKEN})})
+    ).template
     assert made.containers[0].resources.limits == {"cpu": "4", "memory": "4Gi"}
     assert made.max_instance_request_concurrency == 10
     assert (made.scaling.min_instance_count, made.scaling.max_instance_count) == (1, 3)
@@ -211,8 +214,8 @@ def test_every_option_reaches_the_template() -> None:
 def test_a_plan_names_the_settings_that_differ() -> None:
     live = roster(LIVE, ONE, "data-r000001", "data-r000002").live
     assert live is not None
-    assert not changes(live, template(GIVEN, "", "", {}, ""))
-    wanted = template(replace(GIVEN, memory="1Gi", secret=(("KEY", "key:7"),)), "", "", {}, "")
+    assert not changes(live, template(GIVEN, "", "", {}, {}))
+    wanted = template(replace(GIVEN, memory="1Gi", secret=(("KEY", "key:7"),)), "", "", {}, {})
     assert [(each.what, each.before, each.after) for each in changes(live, wanted)] == [
         ("memory", "512Mi", "1Gi"),
         ("secrets", "", "KEY key:7"),

@@ -11,6 +11,8 @@ from baked_publish.vendors.google_api import Api, endpoint
 APIS: Final = ("run.googleapis.com", "artifactregistry.googleapis.com")
 MOST_SERVICES: Final = 1000
 """A region's: cloud.google.com/run/quotas; it can be raised."""
+SOMEWHERE: Final = "https://example.run.app"
+"""Any audience, to see whether a token for one can be had."""
 ROLES: Final[Mapping[str, str]] = {
     "run.services.get": "roles/run.admin",
     "run.services.create": "roles/run.admin",
@@ -34,6 +36,12 @@ TO_ENABLE: Final = {"serviceusage.services.enable": "roles/serviceusage.serviceU
 TO_READ: Final = {"secretmanager.versions.get": "roles/secretmanager.viewer"}
 
 
+def needed(*, made: bool, enabled: bool, secrets: bool) -> dict[str, str]:
+    """Return the permissions that a publish needs, where the repository is made already and the APIs are enabled."""
+    extra = [*([] if made else [TO_CREATE]), *([] if enabled else [TO_ENABLE]), *([TO_READ] if secrets else [])]
+    return {**ROLES, **{name: role for each in extra for name, role in each.items()}}
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """Looks at one project, before anything is baked."""
@@ -53,6 +61,24 @@ class Survey:
     def disabled(self) -> list[str]:
         """Return the APIs that the project has not enabled; raise PreflightError if nobody says."""
         return [name for name in APIS if not self._enabled(name)]
+
+    def apis(self) -> tuple[list[str], list[Finding]]:
+        """Return the APIs that publishing has to enable, and what is to be told of it."""
+        try:
+            disabled = self.disabled()
+        except PublishError as exc:
+            return [], [Finding(ok=True, what=f"APIs of project {self.project!r} (could not be looked up: {exc})")]
+        what = f"APIs to enable, which publishing does: {', '.join(disabled)}"
+        return disabled, [Finding(ok=True, what=what)] if disabled else []
+
+    def identity(self) -> Finding:
+        """Tell whether a first publish, which nobody may visit yet, can be asked by us."""
+        what = "identity token, for the check of a first publish"
+        try:
+            self.api.login.identity(SOMEWHERE)
+        except PreflightError as exc:
+            return Finding(ok=False, what=what, fix=str(exc))
+        return Finding(ok=True, what=what)
 
     def enable(self, name: str) -> None:
         """Enable an API, and wait until it is."""

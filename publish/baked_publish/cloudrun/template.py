@@ -6,7 +6,6 @@ from typing import Any, Final
 from baked_publish.cloudrun.options import CloudRunOptions
 from baked_publish.cloudrun.roster import ARTIFACT, BUNDLE, RELEASE, Revision
 from baked_publish.deployment import Change
-from baked_publish.engine.container import TOKEN
 from baked_publish.images.config import PORT
 from baked_publish.shapes import inner, items
 
@@ -17,7 +16,9 @@ EXECUTION: Final = {"gen1": "EXECUTION_ENVIRONMENT_GEN1", "gen2": "EXECUTION_ENV
 JSON = Mapping[str, Any]
 
 
-def template(given: CloudRunOptions, revision: str, image: str, about: Mapping[str, str], token: str) -> JSON:
+def template(
+    given: CloudRunOptions, revision: str, image: str, about: Mapping[str, str], environment: Mapping[str, str]
+) -> JSON:
     """Return the body of a revision; ``about`` is what it says of itself in its annotations."""
     value: dict[str, Any] = {
         "revision": revision,
@@ -26,7 +27,7 @@ def template(given: CloudRunOptions, revision: str, image: str, about: Mapping[s
         "scaling": {"minInstanceCount": given.min_instances, "maxInstanceCount": given.max_instances},
         "timeout": f"{given.timeout}s",
         "maxInstanceRequestConcurrency": given.concurrency,
-        "containers": [_container(given, image, token)],
+        "containers": [_container(given, image, environment)],
     }
     if given.execution_environment:
         value["executionEnvironment"] = EXECUTION[given.execution_environment]
@@ -46,11 +47,12 @@ def about(release: str, bundle: str, artifact: str) -> dict[str, str]:
     return {RELEASE: release, BUNDLE: bundle, ARTIFACT: artifact}
 
 
-def _container(given: CloudRunOptions, image: str, token: str) -> JSON:
+def _container(given: CloudRunOptions, image: str, environment: Mapping[str, str]) -> JSON:
+    variables = [{"name": name, "value": value} for name, value in environment.items()]
     return {
         "image": image,
         "ports": [{"containerPort": PORT}],
-        "env": [{"name": TOKEN, "value": token}, *_secrets(given.secret)],
+        "env": [*variables, *_secrets(given.secret)],
         "resources": {
             "limits": {"cpu": given.cpu, "memory": given.memory},
             "cpuIdle": True,  # left out, the processor would be paid for around the clock

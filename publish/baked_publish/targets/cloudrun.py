@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
-from baked_publish.cloudrun import access, edits, findings, logs
-from baked_publish.cloudrun.domain import map_domain
+from baked_publish.cloudrun import edits, findings, logs
 from baked_publish.cloudrun.findings import Survey
 from baked_publish.cloudrun.options import CloudRunOptions, require_name
 from baked_publish.cloudrun.prices import estimate
+from baked_publish.cloudrun.promotion import Aftermath, Promotion
 from baked_publish.cloudrun.roster import RELEASE, Revision, Roster
 from baked_publish.cloudrun.secret import pinned
 from baked_publish.cloudrun.service import Service
@@ -26,6 +26,7 @@ from baked_publish.cloudrun.template import about, changes, template
 from baked_publish.cloudrun.traffic import ALL
 from baked_publish.cloudrun.visit import Visitor
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
+from baked_publish.engine.container import TOKEN
 from baked_publish.errors import LockedError, NotFoundError, PreflightError, PublishError, TargetError
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.keeper.files import make_folder
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
 PLATFORM: Final = Platform("linux", "amd64")
 """The only one: docs.cloud.google.com/run/docs/container-contract."""
-REACHED: Final = 60.0
-"""Seconds in which a promotion should show at the public URL."""
 
 
 class CloudRunPublisher(BasePublisher):
@@ -56,7 +55,7 @@ class CloudRunPublisher(BasePublisher):
 
     target: ClassVar[str] = "cloudrun"
     options: ClassVar[type] = CloudRunOptions
-    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.CANARY, Can.HISTORY, Can.LOGS, Can.SERVE})
+    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.CANARY, Can.HISTORY, Can.LOGS, Can.SECRETS, Can.SERVE})
     called: ClassVar[str] = "--service"
 
     def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None:
@@ -89,33 +88,16 @@ class CloudRunPublisher(BasePublisher):
         return (login, *self._look_around())
 
     def _look_around(self) -> Iterator[Finding]:
-        needed = dict(findings.ROLES)
-        if self.given.secret:
-            needed |= findings.TO_READ
-        disabled: list[str] = []
-        try:
-            disabled = self._survey.disabled()
-        except PublishError as exc:
-            yield Finding(ok=True, what=f"APIs of project {self.given.project!r} (could not be looked up: {exc})")
-        if disabled:
-            needed |= findings.TO_ENABLE
-            yield Finding(ok=True, what=f"APIs to enable, which publishing does: {', '.join(disabled)}")
-        if disabled or not self._exists():
-            needed |= findings.TO_CREATE
+        disabled, told = self._survey.apis()
+        yield from told
+        needed = findings.needed(
+            made=not disabled and self._exists(), enabled=not disabled, secrets=bool(self.given.secret)
+        )
         missing = list(self._survey.permissions(needed))
         yield from missing
         if not disabled and all(each.ok for each in missing) and self._service.run.service(self.name) is None:
             yield self._survey.room(self._service.run.count())
-            yield self._identity()
-
-    def _identity(self) -> Finding:
-        """Tell whether a first publish, which nobody may visit yet, can be asked by us."""
-        what = "identity token, for the check of a first publish"
-        try:
-            self._login.identity("https://example.run.app")
-        except PreflightError as exc:
-            return Finding(ok=False, what=what, fix=str(exc))
-        return Finding(ok=True, what=what)
+            yield self._survey.identity()
 
     def _exists(self) -> bool:
         try:
@@ -151,7 +133,7 @@ class CloudRunPublisher(BasePublisher):
         elif roster.ledger is None:
             yield Change("overwrite", f"service {self.name}, which baked-data did not make")
         elif live is not None and roster.live is not None:
-            yield from changes(roster.live, template(self.given, "", "", {}, ""))
+            yield from changes(roster.live, template(self.given, "", "", {}, {}))
             public = bool(roster.service.get("invokerIamDisabled"))
             if public and not self.given.allow_unauthenticated:
                 yield Change("change", "visitors", "everybody", "whom IAM allows")
@@ -213,7 +195,7 @@ class CloudRunPublisher(BasePublisher):
         revision = staged or f"{self.name}-{tag}"
         try:
             if staged is None:
-                self._make(roster, template(self.given, revision, reference, said, token), tag)
+                self._make(roster, template(self.given, revision, reference, said, {TOKEN: token, **self.secrets}), tag)
             return self._up(revision)
         except BaseException as exc:
             if not isinstance(exc, LockedError):
@@ -241,9 +223,9 @@ class CloudRunPublisher(BasePublisher):
         if percent < ALL:
             roster = self._service.change(lambda seen: edits.shared(seen, revision, percent))
             return roster.deployment(_found(roster, revision))
-        roster = self._opened(revision) if self.given.allow_unauthenticated else self._closed(revision)
+        roster = Promotion(self._service, self.given, self.report).run(revision)
         deployment = roster.deployment(_found(roster, revision))
-        self._after(deployment)
+        Aftermath(self._api, self._visitor, self.given, self.report).run(deployment)
         return deployment
 
     def discard(self, candidate: Candidate) -> None:
@@ -345,43 +327,6 @@ class CloudRunPublisher(BasePublisher):
             self.discard(roster.candidate(found))
         elif roster.ledger and roster.ledger.made and not roster.revisions:
             self._service.delete()
-
-    def _opened(self, revision: str) -> Roster:
-        """Promote, and let everybody visit: by the service's own switch, or by its policy where that is refused."""
-        try:
-            return self._sent_to(revision, public=True)
-        except (TargetError, PreflightError) as exc:
-            if "invoker" not in str(exc).lower():
-                raise
-            self.report.detail(f"{exc}; opening the service by its policy")
-        access.allow_all(self._service.run, self.name)
-        return self._sent_to(revision, public=None)
-
-    def _closed(self, revision: str) -> Roster:
-        access.forbid_all(self._service.run, self.name)
-        return self._sent_to(revision, public=False)
-
-    def _sent_to(self, revision: str, *, public: bool | None) -> Roster:
-        return self._service.change(lambda roster: edits.promoted(roster, revision, self.given.tags, public=public))
-
-    def _after(self, deployment: Deployment) -> None:
-        """See that the promotion shows where visitors come to; the promotion itself is done."""
-        if self.given.allow_unauthenticated and not self._visitor.reaches(
-            deployment.url, deployment.bundle_digest, REACHED
-        ):
-            self.report.warning(
-                f"{deployment.url} does not show the new data to everybody after {REACHED:.0f} s: an organization's "
-                f"policy may forbid it; look with `publish status cloudrun {self.name}`"
-            )
-        if self.given.domain:
-            project, region, _ = self._place
-            try:
-                records = map_domain(self._api, project, region, self.name, self.given.domain)
-            except PublishError as exc:
-                self.report.warning(f"the domain {self.given.domain!r} could not be mapped: {exc}")
-            else:
-                for each in records:
-                    self.report.info(f"DNS record: {each}")
 
     def _delete(self, revision: str) -> None:
         try:

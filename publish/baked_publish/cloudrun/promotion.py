@@ -1,0 +1,80 @@
+"""A promotion: every visitor goes to one revision, in one request, and what has to be seen to after it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from baked_publish.cloudrun import access, edits
+from baked_publish.cloudrun.domain import map_domain
+from baked_publish.cloudrun.options import CloudRunOptions
+from baked_publish.cloudrun.roster import Roster
+from baked_publish.cloudrun.service import Service
+from baked_publish.cloudrun.visit import Visitor
+from baked_publish.deployment import Deployment
+from baked_publish.errors import PreflightError, PublishError, TargetError
+from baked_publish.report import Report
+from baked_publish.vendors.google_api import Api
+
+REACHED: Final = 60.0
+"""Seconds in which a promotion should show at the public URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Promotes revisions of one service."""
+
+    service: Service
+    given: CloudRunOptions
+    report: Report
+
+    def run(self, revision: str) -> Roster:
+        """Send every visitor to ``revision``; the same request opens or closes the service to everybody."""
+        return self._opened(revision) if self.given.allow_unauthenticated else self._closed(revision)
+
+    def _opened(self, revision: str) -> Roster:
+        """Let everybody visit: by the service's own switch, or by its policy where that is refused."""
+        try:
+            return self._sent_to(revision, public=True)
+        except (TargetError, PreflightError) as exc:
+            if "invoker" not in str(exc).lower():
+                raise
+            self.report.detail(f"{exc}; opening the service by its policy")
+        access.allow_all(self.service.run, self.service.name)
+        return self._sent_to(revision, public=None)
+
+    def _closed(self, revision: str) -> Roster:
+        access.forbid_all(self.service.run, self.service.name)
+        return self._sent_to(revision, public=False)
+
+    def _sent_to(self, revision: str, *, public: bool | None) -> Roster:
+        return self.service.change(lambda roster: edits.promoted(roster, revision, self.given.tags, public=public))
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What is seen to once a promotion is done; none of it undoes the promotion."""
+
+    api: Api
+    visitor: Visitor
+    given: CloudRunOptions
+    report: Report
+
+    def run(self, deployment: Deployment) -> None:
+        """See that the new data shows where visitors come to, and that a domain leads there."""
+        if self.given.allow_unauthenticated and not self.visitor.reaches(
+            deployment.url, deployment.bundle_digest, REACHED
+        ):
+            self.report.warning(
+                f"{deployment.url} does not show the new data to everybody after {REACHED:.0f} s: an organization's "
+                f"policy may forbid it; look with `publish status cloudrun {deployment.name}`"
+            )
+        if self.given.domain:
+            self._map(deployment.name, self.given.domain)
+
+    def _map(self, service: str, domain: str) -> None:
+        try:
+            records = map_domain(self.api, self.given.project or "", self.given.region or "", service, domain)
+        except PublishError as exc:
+            self.report.warning(f"the domain {domain!r} could not be mapped: {exc}")
+        else:
+            for each in records:
+                self.report.info(f"DNS record: {each}")

@@ -1,0 +1,35 @@
+"""A deadline: a time after which a whole publish is given up, as Ctrl-C gives it up, and what was live stays live."""
+
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from baked_publish.errors import TargetError, UsageError
+
+MINUTE = 60.0
+
+
+@contextmanager
+def within(minutes: float | None) -> Generator[None, None, None]:
+    """Raise TargetError in the main thread once so many minutes have passed; None sets no limit.
+
+    It is raised once: what then clears away has the time that each of its own waits has.
+    """
+    if minutes is None:
+        yield
+        return
+    if minutes <= 0:
+        raise UsageError(f"--within {minutes:g}: a number of minutes, more than none")
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise TargetError(f"not done within {minutes:g} minutes (--within): given up, and what was live stays live")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, minutes * MINUTE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
