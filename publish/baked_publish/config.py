@@ -4,11 +4,8 @@ The files are Datasette's: ``metadata.yml`` of 0.65 and ``datasette.yaml`` of 1.
 a known one is an error that names it: a typo never passes silently. Any other is the publisher's own, and is told of.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +14,28 @@ from baked_core.rules import KEYS
 from baked_core.settings import SETTINGS, Setting
 from baked_publish import permitted
 from baked_publish.errors import ConfigError
+from baked_publish.kinds import (
+    ASSETS,
+    DATE,
+    FACETS,
+    LANGUAGE,
+    MODE,
+    NAMED,
+    OPEN,
+    READS,
+    SWITCH,
+    TEXT,
+    TEXTS,
+    TYPES,
+    WHOLE,
+    Check,
+)
 from baked_publish.merging import merge
 from baked_publish.report import Report
-from baked_publish.shapes import is_list, is_object
+from baked_publish.shapes import is_object
 from baked_publish.suggest import nearest
 
 JSON = dict[str, Any]
-Check = Callable[[Any], bool]
 
 ABOUT: Final = (
     *("title", "description", "description_html"),
@@ -42,8 +54,6 @@ REFUSED_SETTINGS: Final = {
     "template_debug": "pages never show their variables: look at a template with `publish serve --reload`",
 }
 """Settings that mean something in Datasette, and why not here."""
-_DATE: Final = re.compile(r"\d{4}(-\d\d(-\d\d)?)?").fullmatch
-_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*").fullmatch
 ROWIDS: Final = {"rowid", "_rowid_", "oid"}
 
 
@@ -165,72 +175,6 @@ def _parse(file: Path, text: str) -> Any:
         raise ConfigError(f"{str(file)!r} is neither YAML nor JSON: {' '.join(str(exc).split())}") from exc
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _switch(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _texts(value: Any) -> bool:
-    return is_list(value) and all(isinstance(each, str) for each in value)
-
-
-def _named_texts(value: Any) -> bool:
-    return is_object(value) and all(isinstance(each, str | int | float) for each in value.values())
-
-
-def _anything(_value: Any) -> bool:
-    return True
-
-
-def _facets(value: Any) -> bool:
-    return is_list(value) and all(isinstance(each, str) or _facet(each) for each in value)
-
-
-def _facet(value: Any) -> bool:
-    return is_object(value) and len(value) == 1 and set(value) <= {"array", "date"} and _named_texts(value)
-
-
-def _assets(value: Any) -> bool:
-    return is_list(value) and all(isinstance(each, str) or _asset(each) for each in value)
-
-
-def _asset(value: Any) -> bool:
-    return is_object(value) and isinstance(value.get("url"), str) and set(value) <= {"url", "sri", "module"}
-
-
-def _mode(value: Any) -> bool:
-    return value in {"raw", "escaped"}
-
-
-def _language(value: Any) -> bool:
-    return isinstance(value, str) and _TAG(value) is not None
-
-
-def _date(value: Any) -> bool:
-    if not isinstance(value, str | int) or not _DATE(text := str(value)):
-        return False
-    with suppress(ValueError):
-        return bool(date.fromisoformat(f"{text}-01-01"[:10]))
-    return False
-
-
-def _no(value: Any) -> bool:
-    return value is False
-
-
-def _types(value: Any) -> bool:
-    return is_object(value) and all(
-        isinstance(each, str) or (is_object(each) and isinstance(each.get("type"), str)) for each in value.values()
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Level:
     """One level of the file: what its keys may hold, and which keys hold a level of their own for each name."""
@@ -240,19 +184,6 @@ class Level:
     below: Mapping[str, "Level"] = field(default_factory=dict[str, "Level"])
 
 
-TEXT: Final = (_text, "a text")
-WHOLE: Final = (_whole, "a whole number above 0")
-SWITCH: Final = (_switch, "true or false")
-TEXTS: Final = (_texts, "a list of texts")
-NAMED: Final = (_named_texts, "texts by name")
-OPEN: Final = (_anything, "anything")
-FACETS: Final = (_facets, "a list of columns, each its name, {array: NAME} or {date: NAME}")
-ASSETS: Final = (_assets, "a list of URLs, each a text or {url: URL, sri: HASH, module: true}")
-MODE: Final = (_mode, "raw or escaped")
-READS: Final = (_no, "false, or left out: what is published can only be read")
-TYPES: Final = (_types, "a type by column: url, email, json")
-LANGUAGE: Final = (_language, "a language as BCP 47 names it, such as en or de-AT")
-DATE: Final = (_date, "a date such as 2026-11-25, 2026-11 or 2026")
 COMMON: Final = {**dict.fromkeys(ABOUT, TEXT), "date": DATE, "plugins": OPEN}
 SECRET: Final = {"tokens"}
 """Keys whose value is never printed."""
