@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 import apsw
 
 from baked_core.bundle import Baked
-from baked_core.errors import CoreError
+from baked_core.errors import CoreError, ManifestError
 from baked_core.manifest import Database, Manifest
 from baked_publish.config import Config
-from baked_publish.errors import PreflightError, PublishError, UsageError
+from baked_publish.errors import ConfigError, PreflightError, PublishError, UsageError
 from baked_publish.ingredients import Ingredients
 from baked_publish.manifest import describe
 from baked_publish.options import option
@@ -108,7 +108,10 @@ class Looker:
         config.require_permissions(databases, report)
         manifest = Manifest("baked-data preview", databases, settings=self._settings(config), metadata=config.metadata)
         paths = {each.name: each.path for each in inputs.sources}
-        app = create_app(Baked(manifest, paths, folder, immutable=self._immutable))
+        try:
+            app = create_app(Baked(manifest, paths, folder, immutable=self._immutable))
+        except ManifestError as exc:  # a plugin, or a secret that is not there
+            raise ConfigError(str(exc)) from exc
         return Look(app, watched, stamp, time.monotonic() - began)
 
     @property

@@ -1,13 +1,15 @@
 """SQL of somebody who may not see everything: every way to a private table or a hidden column is closed."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from baking import baked_of
 from secrets_of_an_office import ALICE, DATA, METADATA, VALUES, VAULT
 from starlette.testclient import TestClient
 
-Serve = Callable[..., TestClient]
+from baked_core.app import create_app
+from baked_core.strangers import choose
 
 TABLES = """
 select * from team_{}
@@ -167,9 +169,17 @@ def lines(text: str) -> list[str]:
     return [line.replace("-- why", "-- why\n") for line in text.strip().splitlines()]
 
 
-@pytest.fixture(name="client", scope="module")
-def _client(serve_for_module: Serve) -> TestClient:
-    return serve_for_module(metadata=METADATA, data=DATA, vault_zq=VAULT)
+@pytest.fixture(name="client", scope="module", params=["processes", "threads"])
+def _client(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    """Serve with what runs the SQL of strangers: processes, or threads where there can be no processes."""
+    baked = baked_of(tmp_path_factory.mktemp("served"), metadata=METADATA, data=DATA, vault_zq=VAULT)
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "threads":
+            patch.setattr(choose, "possible", lambda: False)
+        app = create_app(baked)
+    with TestClient(app, follow_redirects=False) as client:
+        assert client.get("/-/versions.json").json()["strangers_sql"]["mode"] == request.param
+        yield client
 
 
 def asked(client: TestClient, sql: str, **more: Any) -> Any:

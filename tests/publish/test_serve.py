@@ -15,6 +15,8 @@ import httpx
 import pytest
 from line import LIMIT, PROGRAM, make_database, program
 
+from baked_publish.errors import ConfigError
+
 
 @contextmanager
 def serving(*args: object) -> Iterator[str]:
@@ -156,3 +158,11 @@ def test_crossdb_joins_across_databases(tmp_path: Path) -> None:
             assert httpx.get(f"{url}/_memory/-/query.json", params={"sql": hostile}).status_code == 400
     with serving(*files, "-p", 0) as url:
         assert httpx.get(f"{url}/_memory/-/query.json", params={"sql": sql}).status_code == 404
+
+
+def test_a_secret_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
+    make_database(tmp_path / "data.db", 1)
+    (tmp_path / "m.yaml").write_text("tokens: {alice: {$env: NOT_THERE_AT_ALL}}")
+    done = program("serve", tmp_path / "data.db", "-m", tmp_path / "m.yaml", "-p", "0")
+    assert done.returncode == ConfigError.exit_code, done.stderr
+    assert "the token of 'alice' needs the environment variable 'NOT_THERE_AT_ALL': set it" in done.stderr
