@@ -123,8 +123,22 @@ def options(words: list[str]) -> Iterator[tuple[str, str]]:
 def serving() -> str:
     """Return the figures of the last run of benchmarks/serve.py."""
     run = recorded("serve")
-    cells = ((what, f"{row['ours']:,}", f"{row['peer']:,}", f"{row['ratio']:.2f}") for what, row in run["rows"].items())
-    return rows(("", "baked-data", run["peer"], "ratio"), cells) + surroundings(run)
+    ours, *peers = run["sides"]
+    heads = ("", ours, *(head for name in peers for head in (name, "ratio")))
+    cells = (
+        [
+            what,
+            f"{row['medians'][ours]:,}",
+            *(cell for name in peers for cell in served(row, name)),
+        ]
+        for what, row in run["rows"].items()
+    )
+    return rows(heads, cells) + surroundings(run)
+
+
+def served(row: dict[str, Any], name: str) -> tuple[str, str]:
+    """Return a peer's figure and our ratio to it; dashes where it has no such page."""
+    return (f"{row['medians'][name]:,}", f"{row['ratios'][name]:.2f}") if name in row["medians"] else ("-", "-")
 
 
 def baking() -> str:

@@ -56,7 +56,7 @@ class ForeignKey(Struct, frozen=True, forbid_unknown_fields=True):
     other_columns: tuple[str, ...]
 
 
-class Table(Struct, frozen=True, forbid_unknown_fields=True):
+class Table(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     """A table or virtual table of a database, counted."""
 
     name: str
@@ -76,7 +76,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     sql: str = ""
 
 
-class View(Struct, frozen=True, forbid_unknown_fields=True):
+class View(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     """A view of a database; views are not counted."""
 
     name: str

@@ -1,7 +1,7 @@
 """Metadata as the Manifest holds it: Datasette's nested shape, read level by level."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -19,6 +19,10 @@ class About(Struct, frozen=True):
     about_url: str = ""
     date: str = ""
     """ISO 8601: a day, a month or a year."""
+
+
+NOTHING: Final = About()
+"""Nothing is said, or nothing of it is shown."""
 
 
 def of_database(metadata: Metadata, database: str) -> Metadata:

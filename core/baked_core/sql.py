@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import Final
 
@@ -69,7 +70,7 @@ class Select(Struct, frozen=True):
 
     def _read(self) -> str:
         if not self.labels:
-            return ", ".join(map(quote, self.columns))
+            return _listed(self.columns)
         if not self.beside:
             return ", ".join([*map(quote, self.columns), *self.labels.values()])
         pairs = ((quote(name), self.labels.get(name)) for name in self.columns)
@@ -84,6 +85,12 @@ class Select(Struct, frozen=True):
 def quote(name: str) -> str:
     """Quote ``name`` as an identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+@lru_cache(1000)
+def _listed(names: tuple[str, ...]) -> str:
+    """Quote the columns of a table, which are asked for again and again."""
+    return ", ".join(map(quote, names))
 
 
 def affinity(declared: str) -> str:

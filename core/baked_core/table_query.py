@@ -1,6 +1,7 @@
 """A table page's URL, read: which columns, which rows, in which order, from where on."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -22,6 +23,8 @@ from baked_core.values import Row
 
 FEW: Final = 200
 """Rows of a page up to which it can be quick."""
+KNOWN: Final = 2000
+"""Tables and views of which is remembered what their definition says."""
 ARGUMENTS: Final = (
     FORMAT_ARGUMENTS
     | search.ARGUMENTS
@@ -172,6 +175,7 @@ def _is_filter(name: str, known: Mapping[str, Column]) -> bool:
     return name not in ARGUMENTS and not search.is_search(name, known)
 
 
+@lru_cache(KNOWN)
 def columns_of(relation: Table | View) -> Mapping[str, Column]:
     """Return the columns that can be shown and filtered by; a table without a primary key shows its rowid."""
     columns = {column.name: column for column in relation.columns}
@@ -180,6 +184,7 @@ def columns_of(relation: Table | View) -> Mapping[str, Column]:
     return columns
 
 
+@lru_cache(KNOWN)
 def key_of(relation: Table | View) -> tuple[str, ...]:
     """Return the columns that lead to a row's page: the primary key or the rowid."""
     if isinstance(relation, View):
@@ -187,6 +192,7 @@ def key_of(relation: Table | View) -> tuple[str, ...]:
     return relation.primary_keys or ((relation.rowid,) if relation.rowid is not None else ())
 
 
+@lru_cache(KNOWN)
 def untyped_key(relation: Table | View) -> tuple[bool, ...]:
     """Tell of each column of ``key_of`` whether the number 5 and the text ``5`` are two values in it."""
     known = columns_of(relation)

@@ -13,7 +13,7 @@ from baked_core.database import Database
 from baked_core.errors import BadRequest, NotFound, QueryTimeout
 from baked_core.filters import OPERATORS
 from baked_core.manifest import Column, ForeignKey, Table, View
-from baked_core.metadata import Metadata, about, of_database, of_table
+from baked_core.metadata import NOTHING, Metadata, about, of_database, of_table
 from baked_core.page import Incoming, RowPage
 from baked_core.request import Request
 from baked_core.sql import Clause, Select, Term, bound, quote
@@ -97,11 +97,11 @@ def _page(request: Request, database: Database, table: Table, found: Rows, **mor
     everything = request.serving.baked.manifest.metadata
     levels = (everything, of_database(everything, database.name), of_table(everything, database.name, table.name))
     values = dict(zip(found.columns, found.rows[0], strict=True))
-    key = key_of(table)
+    key, shown = key_of(table), request.format != "json"
     return RowPage(
-        title=f"{table.name} {', '.join(str(values[name]) for name in key)}",
-        crumbs=crumbs(request, database.name, table.name),
-        about=about(*levels),
+        title=f"{table.name} {', '.join(str(values[name]) for name in key)}" if shown else "",
+        crumbs=crumbs(request, database.name, table.name) if shown else (),
+        about=about(*levels) if shown else NOTHING,
         metadata=levels[-1],
         database=database.entry,
         table=table,

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from baked_core import extras, form, search, table_query
 from baked_core.errors import Forbidden
-from baked_core.metadata import about, of_database, of_table
+from baked_core.metadata import NOTHING, about, of_database, of_table
 from baked_core.page import Redirect, TablePage
 from baked_core.request import Request
 from baked_core.sentence import sentence
@@ -40,8 +40,8 @@ def _empty(reading: Reading, wanted: tuple[str, ...]) -> TablePage:
     levels = (everything, of_database(everything, name), of_table(everything, name, relation.name))
     return TablePage(
         title=str(levels[-1].get("title") or relation.name),
-        crumbs=crumbs(request, name),
-        about=about(*levels),
+        crumbs=crumbs(request, name) if request.format != "json" else (),
+        about=about(*levels) if request.format != "json" else NOTHING,
         metadata=levels[-1],
         database=reading.database.entry,
         relation=relation,
