@@ -16,6 +16,7 @@ from baked_publish.bake import BakeOptions
 from baked_publish.builders.directory import Directory
 from baked_publish.console import voice
 from baked_publish.deadline import within
+from baked_publish.deployment import Candidate
 from baked_publish.flags import collect, ways
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.options import missing, option
@@ -190,8 +191,12 @@ def status(publisher: Publisher, speech: Speech, report: Report) -> None:
     lines = [f"{live.url}  revision {live.revision}  since {live.created}"] if live else ["nothing is live"]
     if live and not answers:
         report.warning(f"{live.url} does not answer: publish again to bring it up")
-    lines += [f"preview {each.url}  revision {each.revision}" for each in previews]
+    lines += [f"preview {each.url}  revision {each.revision}{_share(each)}" for each in previews]
     speech.answer(results.envelope("status", **value), lines)
+
+
+def _share(preview: Candidate) -> str:
+    return f"  {preview.percent} % of the visitors" if preview.percent else ""
 
 
 def history(publisher: Publisher, speech: Speech, _report: Report) -> None:
