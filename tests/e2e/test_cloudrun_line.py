@@ -1,6 +1,9 @@
 """Cloud Run, from files to visitors, on a stand-in that really runs what it is given."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -35,6 +38,7 @@ from baked_publish.report import Silent
 from baked_publish.targets.cloudrun import CloudRunPublisher
 from baked_publish.verify import verify
 
+KILLED = Path(__file__).parents[1] / "support" / "killed.py"
 PAUSE = 0.05
 """Seconds between two questions of a visitor."""
 CHANGES = {"POST", "PATCH", "DELETE"}
@@ -291,6 +295,42 @@ def untouched(shop: Shop, kind: type[PublishError], words: str, wish: Wish = Wis
     assert list(visitor.changes) == [1]
     assert shop.live() == before
     assert not shop.publisher().candidates()
+
+
+def killed(shop: Shop, version: int, step: str, when: str) -> None:
+    """Publish in another process, which dies at ``step``."""
+    database = make_database(shop.folder / "data.db", version)
+    target = f"{CloudRunPublisher.__module__}:{CloudRunPublisher.__name__}"
+    given = {"base_image": shop.options.base_image, "project": shop.options.project, "region": shop.options.region}
+    words: list[Any] = [sys.executable, KILLED, target, "data", database, step, when, json.dumps(given)]
+    done = subprocess.run(words, cwd=shop.folder, capture_output=True, timeout=LIMIT, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "step", ["stage before", "stage/Run.create after", "promote before", "Run.update after", "promote after"]
+)
+def test_a_first_publish_that_is_killed_is_open_whole_or_not_at_all_and_a_second_heals(shop: Shop, step: str) -> None:
+    killed(shop, 1, *step.split())
+    done = step in {"Run.update after", "promote after"}
+    held = list(shop.google.services.held.values())
+    assert [each.public for each in held] == ([] if step == "stage before" else [done])
+    assert shop.publish(1).action == ("unchanged" if done else "published")
+    assert shop.version(shop.live().url) == 1
+    assert len(shop.publisher().history()) == 1
+    assert not shop.publisher().candidates()
+
+
+@pytest.mark.parametrize("step", ["stage/Run.update after", "Run.update before", "Run.update after"])
+def test_visitors_never_notice_that_a_publish_was_killed(shop: Shop, step: str) -> None:
+    shop.publish(1)
+    with Client(shop.live().url, pause=PAUSE) as visitor:
+        visitor.wait_for(1)
+        killed(shop, 2, *step.split())
+        assert shop.publish(2).action == ("unchanged" if step == "Run.update after" else "published")
+        visitor.wait_for(2)
+    assert not visitor.failures
+    assert list(visitor.changes) == [1, 2]
 
 
 def test_an_image_that_never_starts_leaves_what_is_live(shop: Shop) -> None:

@@ -30,13 +30,14 @@ from baked_publish.registry.repository import Repository
 from baked_publish.registry.upload import upload
 from baked_publish.report import Silent
 from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.google_run import Run
 
 STEPS = (
     *((step, when) for step in ("pack", "plan", "live", "stage", "promote", "prune") for when in ("before", "after")),
     ("write", "before"),
 )
 """Where a publish may be killed."""
-ACTORS: dict[str, Any] = {"Engine": Engine, "Fly": Fly, "Repository": Repository, "Shelf": Shelf}
+ACTORS: dict[str, Any] = {"Engine": Engine, "Fly": Fly, "Repository": Repository, "Run": Run, "Shelf": Shelf}
 
 
 def die(*_: Any, **__: Any) -> None:
