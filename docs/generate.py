@@ -187,11 +187,24 @@ def imaging() -> str:
     return rows(heads, cells) + surroundings(run)
 
 
+def strange() -> str:
+    """Return the figures of the last run of benchmarks/strangers.py."""
+    run = recorded("strangers")
+    cells = (
+        (page, beside, *(f"{told[page][each]:,.1f}" for each in ("p50", "p99", "max")), f"{told[page]['asked']:,}")
+        for page in next(iter(run["phases"].values()))
+        for beside, told in run["phases"].items()
+    )
+    told = rows(("page", "SQL of ten strangers", "p50, ms", "p99, ms", "max, ms", "answers"), cells)
+    return told + surroundings(run) + f"The load of the machine was {run['machine']['load']} at the end.\n"
+
+
 BENCHMARKS = {
     "benchmark serve": serving,
     "benchmark bake": baking,
     "benchmark image": imaging,
     "benchmark compress": packing,
+    "benchmark strangers": strange,
 }
 
 

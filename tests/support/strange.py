@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,13 +22,13 @@ T = TypeVar("T")
 
 def source_at(path: Path, sql: str, **told: Any) -> Source:
     """Make a database of ``sql`` and say how it is opened."""
-    with apsw.Connection(str(path)) as connection:
-        connection.execute(sql)
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute(sql).fetchall()
         virtual = {
             name: text.split("using", 1)[1].split("(")[0].strip()
             for name, text in connection.execute("select name, sql from sqlite_schema where sql like 'create virtual%'")
         }
-    connection.close()
+
     return Source(**{"name": "data", "path": str(path), "immutable": True, "virtual": virtual, **told})
 
 

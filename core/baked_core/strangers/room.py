@@ -1,7 +1,7 @@
 """The locked room: what a process gives up once it is warm, so that it can open, make and start nothing more.
 
-What the kernel does not let it give up is told, by name and with the reason: at ``/-/versions.json``, and by
-``strangers.probe.armed()`` to whoever asks before publishing.
+What the kernel does not let it give up is told, by name and with the reason, by ``Pool.standing``: at
+``/-/versions.json``, and by ``publish doctor local`` before anything is published.
 """
 
 import ctypes
