@@ -9,6 +9,7 @@ from baking import baked_of
 from line import program
 from secrets_of_an_office import DATA, METADATA, VAULT
 
+from baked_publish import verify
 from baked_publish.audience import unseen
 
 
@@ -57,3 +58,10 @@ def test_a_permission_that_protects_nothing_stops_a_bake(tmp_path: Path) -> None
     assert done.returncode != 0
     assert "d.peeple that is not there, did you mean 'people'?" in " ".join(done.stderr.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_deployment_is_verified_by_pages_that_everybody_may_see(tmp_path: Path) -> None:
+    manifest = baked_of(tmp_path / "some", metadata=METADATA, data=DATA, vault_zq=VAULT).manifest
+    assert list(verify._pages(manifest)) == ["/-/healthz", "/", "/data", "/data/staff.json?_size=1"]
+    closed = baked_of(tmp_path / "none", metadata={"allow": {"id": "x"}}, data="create table t(a)").manifest
+    assert list(verify._pages(closed)) == ["/-/healthz"]
