@@ -165,7 +165,9 @@ def test_a_page_says_of_when_its_data_is(serve: Serve) -> None:
         data="create table t(a); create table u(a)",
         metadata={"date": "2026-09-05", "databases": {"data": {"tables": tables}}},
     )
-    assert '<time datetime="2026-11">November 2026</time>' in client.get("/data/t").text
+    page = client.get("/data/t").text
+    assert '<time datetime="2026-11">November 2026</time>' in page
+    assert '"dateModified":"2026-11"' in page, "search engines are told as well"
     for path in ("/", "/data", "/data/u", "/data/-/query?sql=select+1"):
         assert '<time datetime="2026-09-05">5 September 2026</time>' in client.get(path).text
 

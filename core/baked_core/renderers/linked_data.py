@@ -67,6 +67,7 @@ def _attribution(about: About) -> Thing:
     found = {
         "license": about.license_url or about.license,
         "isBasedOn": about.source_url,
+        "dateModified": about.date,
         "creator": {key: value for key, value in source.items() if value} if about.source else "",
     }
     return {key: value for key, value in found.items() if value}
