@@ -2,12 +2,19 @@
 
 import base64
 import math
+import re
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
+from uuid import uuid4
 
 import apsw
 import pytest
+from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
@@ -30,7 +37,9 @@ VALUES = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
     st.binary(max_size=20),
 )
-KINDS = ("rowid", "without rowid", "compound", "strict", "generated")
+KINDS = ("rowid", "without rowid", "compound", "strict", "generated", "both", "refers", "broken text")
+MOST_PAGES = 60
+"""Pages of one database that are looked at."""
 
 
 @st.composite
@@ -56,13 +65,26 @@ def make(path: Path, table: dict[str, Any]) -> None:
         "compound": f"create table {name} ({key} integer, {one}, {two}, primary key ({key}, {two}))",
         "strict": f"create table {name} ({key} integer primary key, {one} any, {two} any) strict",
         "generated": f"create table {name} ({key} integer primary key, {one}, {two}, g as (typeof({one})) stored)",
+        "both": f"create table {name} ({key} integer, {one}, {two}, primary key ({two} desc, {key})) without rowid",
+        "refers": f"create table {name} ({key} integer primary key, {one} references {name}({key}), {two})",
+        "broken text": f"create table {name} ({key} integer primary key, {one}, {two})",
     }[table["kind"]]
     path.unlink(missing_ok=True)
     connection = apsw.Connection(str(path))
     connection.execute(sql)
     insert = f"insert into {name} ({key}, {one}, {two}) values (?, ?, ?)"
-    connection.executemany(insert, table["rows"])
+    for row in table["rows"]:
+        with suppress(apsw.ConstraintError):  # the same key twice, or NULL in one that must not be
+            connection.execute(insert, row)
+    if table["kind"] == "broken text":
+        connection.execute(f"update {name} set {one} = cast({one} as text) where typeof({one}) = 'blob'")
     connection.execute(f"create view {quoted(table['name'] + ' seen')} as select {one} from {name}")
+    for module, columns in (("fts5", f"{one}, {two}"), ("fts4", f"{one}, {two}"), ("rtree", "id, x1, x2")):
+        if not ({"id", "rank", "rowid", "docid"} & {each.casefold() for each in table["columns"]}):
+            with suppress(apsw.SQLError):  # some names are no names of columns there
+                connection.execute(
+                    f"create virtual table {quoted(table['name'] + ' ' + module)} using {module}({columns})"
+                )
     connection.close()
 
 
@@ -73,6 +95,21 @@ def told(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def linked(client: TestClient, start: str) -> Iterator[tuple[str, Response]]:
+    """Follow every link of every page, from ``start``, and ask for each page as JSON and CSV as well."""
+    found, asked = deque([start]), {start}
+    while found and len(asked) < MOST_PAGES * 4:
+        url = found.popleft()
+        answer = client.get(url)
+        yield url, answer
+        if answer.headers["content-type"].startswith("text/html") and len(asked) < MOST_PAGES:
+            for link in re.findall(r'(?:href|src)="([^"]+)"', answer.text):
+                target = urljoin(url, unescape(link)).partition("#")[0].removeprefix("http://testserver")
+                if target.startswith("/") and target not in asked:
+                    asked.add(target)
+                    found.append(target)
 
 
 def pages(client: TestClient, url: str) -> Iterator[dict[str, Any]]:
@@ -109,3 +146,16 @@ def test_every_row_comes_back_equal(folder: Path, table: dict[str, Any], number:
         seen = list(pages(client, url))
     assert bundle.manifest.databases[source.stem].tables[table["name"]].count == len(rows)
     assert sorted(map(repr, seen)) == sorted(map(repr, rows))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(table=tables())
+def test_every_link_of_every_page_leads_somewhere(folder: Path, table: dict[str, Any]) -> None:
+    source, baked = folder / "linked #?%.db", folder / f"{uuid4()}.baked"
+    make(source, table)
+    with baking([source], Ingredients(), BakeOptions(), Silent()) as bundle:
+        Directory(bundle).write_whole(baked, Silent())
+    with TestClient(create_app(Baked.open(baked))) as client:
+        for url, answer in linked(client, "/"):
+            dangling = table["kind"] == "refers" and answer.status_code == 404 and "no row" in answer.text
+            assert answer.status_code == 200 or dangling, (url, answer.text[:500])
