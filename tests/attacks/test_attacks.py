@@ -72,5 +72,5 @@ def test_an_attack_gets_its_answer_and_does_no_harm(server: Attacked, attack: At
 
 def test_the_corpus_is_large_and_names_every_wall() -> None:
     names = {file.stem.partition("_")[2] for file in CORPUS.glob("*.yaml")}
-    assert names == {"writes", "statements", "pragmas", "shapes", "names"}
-    assert len({(each.how, each.short, each.format) for each in attacks()}) > 500
+    assert names == {"writes", "statements", "pragmas", "time", "memory", "shapes", "long_calls", "names"}
+    assert len({(each.how, each.short, each.format) for each in attacks()}) > 700

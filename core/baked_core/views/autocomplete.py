@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from baked_core.database import Database
+from baked_core import strain
+from baked_core.database import Database, Whose
 from baked_core.errors import BadRequest, QueryTimeout
 from baked_core.filters import OPERATORS
 from baked_core.labels import label_of
@@ -17,6 +18,8 @@ from baked_core.values import Row
 
 MOST: Final = 10
 """Rows in one answer."""
+LONGEST: Final = 200
+"""Characters of what is typed."""
 
 
 async def autocomplete(request: Request) -> DocumentPage:
@@ -41,10 +44,14 @@ async def _found(request: Request, database: Database, table: Table, label: str 
             return (), False
         statement = _last(table, label)
         return (await database.query(statement.sql, statement.params, limit_ms=limit)).rows, False
+    if len(text) > LONGEST:
+        raise BadRequest(f"q may have {LONGEST} characters at most, not {len(text)}")
+    strained = strain.of_pattern(text, database.entry.largest_row)
+    whose = Whose.PUBLISHER if strained else Whose.APP
     rows, late = list[Row](), False
     for statement in (_exact(table, label, text), _holding(table, label, text)):
         try:
-            rows += (await database.query(statement.sql, statement.params, limit_ms=limit)).rows
+            rows += (await database.query(statement.sql, statement.params, whose=whose, limit_ms=limit)).rows
         except QueryTimeout:
             late = True
     width = len(key_of(table))

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from msgspec import Struct
 
-from baked_core import keyset
+from baked_core import keyset, strain
 from baked_core.connection import Rows
 from baked_core.database import Database, Whose
 from baked_core.errors import BadRequest, QueryError, QueryTimeout
@@ -49,8 +49,12 @@ class Reading(Struct, frozen=True):
 
     @property
     def whose(self) -> Whose:
-        """Who wrote part of the SQL."""
-        return Whose.STRANGER if self.query.wheres else Whose.APP
+        """Who wrote part of the SQL; the app's own runs as a publisher's where a visitor's values could hold it up."""
+        query = self.query
+        if query.wheres:
+            return Whose.STRANGER
+        strained = strain.of_query(query.filters, query.searches, self.database.entry.largest_row)
+        return Whose.PUBLISHER if strained else Whose.APP
 
     async def fetch(self, statement: Clause, limit_ms: int | None = None, *, quick: bool = False) -> Rows:
         """Run a statement with this page's conditions; what is wrong with them is said of the argument."""
@@ -122,6 +126,8 @@ class Reading(Struct, frozen=True):
     def _refused(self, exc: QueryError) -> NoReturn:
         if self.query.wheres:
             raise BadRequest(f"_where cannot be run: {exc}") from exc
+        if self.whose is Whose.PUBLISHER and "pattern too complex" in str(exc):
+            raise BadRequest("a filter is too long for values as long as those here: 98 characters at most") from exc
         if any(search.raw for search in self.query.searches):
             raise BadRequest(
                 "_search is no query of SQLite's full-text search: put words with other signs in double quotes, "
