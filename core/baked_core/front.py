@@ -75,7 +75,7 @@ class Front:
         path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
         _, *parts = path.split("/")
         if len(parts) not in {2, 3} or parts[0] not in self._databases or parts[1] in {"-", ""} or not parts[-1]:
-            return _SIMPLE.get(path) if parts[0] != "-" else self._own(scope, path, parts)
+            return self._own(scope, path, parts) if parts[:1] == ["-"] else _SIMPLE.get(path)
         scope["path_params"] = dict(zip(("database", "table", "key"), parts, strict=False))
         return self._named if len(parts) == 2 else self._row  # noqa: PLR2004 - a database and a table
 

@@ -15,10 +15,11 @@ from baked_core import limits
 
 LIMIT = 20.0
 HURRY = 0.6
+STALL = 2.0
 APP = """
 import asyncio, socket, sys
 from baked_core import limits
-limits.HURRY = limits.STALL = float(sys.argv[2])
+limits.HURRY, limits.STALL = map(float, sys.argv[2].split(","))
 limits.FAREWELL = limits.HURRY / 2
 limits.VISITS = int(sys.argv[3])
 limits.UNSENT = int(sys.argv[4])
@@ -68,7 +69,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
         def start(*, visits: int = 1000, unsent: int = 1 << 40) -> Site:
             listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=128)))
-            words = [sys.executable, "-P", "-c", APP, *map(str, (listener.fileno(), HURRY, visits, unsent))]
+            words = [
+                sys.executable,
+                "-P",
+                "-c",
+                APP,
+                *map(str, (listener.fileno(), f"{HURRY},{STALL}", visits, unsent)),
+            ]
             log = stack.enter_context((tmp_path / "log").open("wb"))
             child = stack.enter_context(subprocess.Popen(words, pass_fds=[listener.fileno()], stderr=log))
             stack.callback(child.kill)
@@ -219,7 +226,7 @@ def test_when_all_are_busy_one_more_is_told_to_come_again(start: Start) -> None:
 def test_a_client_that_does_not_read_is_given_up(start: Start) -> None:
     site = start()
     with site.connect(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n") as sock:
-        time.sleep(HURRY * 3)
+        time.sleep(STALL * 2.5)
         assert len(until_closed(sock)) < 16 << 20
     assert len(site.get(b"/large")) > 16 << 20
 
@@ -229,7 +236,7 @@ def test_a_client_that_reads_slowly_gets_all(start: Start) -> None:
     with site.connect(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n") as sock:
         while block := sock.recv(1 << 20):
             heard += len(block)
-            time.sleep(HURRY / 12)
+            time.sleep(STALL / 12)
     assert heard > 16 << 20
 
 
