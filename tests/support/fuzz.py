@@ -107,10 +107,12 @@ def pages(folder: Path) -> tuple[Input, Sequence[bytes]]:
 async def _asked(app: Any, path: str, query: bytes) -> int:
     statuses: list[int] = []
 
-    said: Iterator[dict[str, Any] | None] = iter([{"type": "http.request", "body": b"", "more_body": False}])
+    said = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return next(said, None) or await asyncio.Future()  # a visitor who stays says nothing more
+        if not said:  # a visitor who stays says nothing more
+            await asyncio.Event().wait()
+        return said.pop()
 
     async def send(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":

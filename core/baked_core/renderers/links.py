@@ -227,7 +227,7 @@ class Menu:
             yield Link(count, self._more(self._page_url, "_facet", name))
         if (f"{name}__notblank", "1") not in self._plain:
             yield Link(filled, self._more(self._page_url, f"{name}__notblank", "1"))
-        if name not in self._key:
+        if name not in self._key and len(self._page.columns) > 1:
             shown = [pair for pair in self._plain if pair != ("_col", name)]
             fewer = len(shown) < len(self._plain)
             yield Link(hide, self._path(query=shown) if fewer else self._more(self._page_url, "_nocol", name))
