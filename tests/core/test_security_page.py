@@ -1,0 +1,32 @@
+"""The page on security tells the figures that the code has."""
+
+from pathlib import Path
+
+import pytest
+
+from baked_core import args, guard, limits, strain
+from baked_core.settings import Settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        f"| {limits.TARGET:,} bytes, else 414",
+        f"| {limits.FIELDS}, of {limits.HEADERS:,} bytes together",
+        f"| {limits.BODY:,} bytes, of which nothing",
+        f"| {limits.HURRY:.0f} s, else 408",
+        f"| {limits.CRAWL:,} bytes in {limits.STALL:.0f} s",
+        f"| {limits.UNSENT:,} bytes; then",
+        f"| {limits.VISITS:,}, or what the limit",
+        f"| {args.MAX_ARGUMENTS:,}, else 400",
+        f"| {guard.LENGTH:,} bytes, or twice",
+        f"| {Settings().sql_time_limit_ms} ms;",
+        f"| {Settings().sql_memory_mb} MB |",
+        f"| {Settings().max_answer_mb} MB, or three times",
+        f"more than {strain.WORDS} characters",
+    ],
+)
+def test_a_figure_is_true(figure: str) -> None:
+    assert figure in " ".join(PAGE.split("\n"))
