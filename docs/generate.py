@@ -18,19 +18,32 @@ from baked_core import extras
 from baked_core.filters import OPERATORS
 from baked_core.settings import SETTINGS
 from baked_publish.cli import exit_codes, make_program
+from baked_publish.schema import schema
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent
 HALVES = {"core": CHECKOUT / "core" / "baked_core", "publish": CHECKOUT / "publish" / "baked_publish"}
+SCHEMA = HERE / "publish.schema.json"
 PLACE = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main(*, check: bool) -> int:
     """Bring every page up to date, or only tell which are not."""
     stale = [page for page in sorted([CHECKOUT / "README.md", *HERE.glob("*.md")]) if refresh(page, write=not check)]
+    if lacks_schema(write=not check):
+        stale.append(SCHEMA)
     for page in stale:
         print(f"{page.name} {'is not up to date: run python docs/generate.py' if check else 'was written'}")
     return 1 if check and stale else 0
+
+
+def lacks_schema(*, write: bool) -> bool:
+    """Write the JSON Schema of ``publish.yaml``; tell whether it changed."""
+    new = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    changed = not SCHEMA.exists() or SCHEMA.read_text("utf-8") != new
+    if write and changed:
+        SCHEMA.write_text(new, "utf-8")
+    return changed
 
 
 def refresh(page: Path, *, write: bool) -> bool:

@@ -47,6 +47,7 @@ LATE = {
         "google",
         "httpx",
         "jinja2",
+        "jsonschema",
         "kingfisher_sdk",
         "phonenumbers",
         "requests",

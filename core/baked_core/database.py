@@ -186,6 +186,17 @@ class Database:
         finally:
             sqlite.close()
 
+    def answer(self, sql: str, *, seconds: float, max_rows: int) -> Rows:
+        """Answer the publisher, who has the token of this deployment: read only, on a connection opened anew; blocks.
+
+        Raises QueryError and QueryTimeout.
+        """
+        connection = Connection(self._opening.source, guarded=True, prepare=self._opening.prepare)
+        try:
+            return connection.fetch(sql, (), seconds=seconds, max_rows=max_rows)
+        finally:
+            connection.close()
+
     def reads(self, statements: Mapping[str, str]) -> Mapping[str, frozenset[tuple[str, str]] | None]:
         """Tell of each statement which tables and columns it would read, see ``Connection.reads``; blocks."""
         connection = self._opening.connect()

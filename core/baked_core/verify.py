@@ -1,7 +1,7 @@
 """``/-/verify``: what the files and the tables really hold, for whoever published them and nobody else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import file_digest
 from hmac import compare_digest
 from pathlib import Path
@@ -9,12 +9,16 @@ from typing import Any, Final
 
 from msgspec import to_builtins
 
-from baked_core.errors import Busy, NotFound
+from baked_core.errors import Busy, NotFound, QueryError, QueryTimeout
 from baked_core.http import HttpRequest, Response
 from baked_core.manifest import FORMAT
 from baked_core.renderers.json import answer
 from baked_core.request import Serving
 
+PATIENCE: Final = 60.0
+"""Seconds that one statement of the publisher's may take."""
+SHOWN: Final = 2
+"""Its rows that are answered: what is expected of it is one value, or that there is none."""
 _AGAIN: Final = "5"
 """Seconds after which somebody who came second may ask again."""
 
@@ -22,7 +26,8 @@ _AGAIN: Final = "5"
 def verify_page(serving: Serving, token: str) -> Callable[[HttpRequest], Awaitable[Response]]:
     """Make the page; without ``token`` as its bearer a request gets what an unknown page gets.
 
-    ``?_only=manifest`` answers with the Manifest alone, at once: what a plan compares with.
+    ``?_only=manifest`` answers with the Manifest alone, at once: what a plan compares with. ``?_only=query`` with
+    ``database`` and ``sql`` answers one statement of the publisher's, whether or not strangers may send any.
     """
     expected = f"Bearer {token}".encode()
     running = False
@@ -37,7 +42,10 @@ def verify_page(serving: Serving, token: str) -> Callable[[HttpRequest], Awaitab
             raise Busy("a verification is under way: ask again in a while")
         running = True
         try:
-            body = await asyncio.to_thread(_look, serving)
+            if http.query_params.get("_only") == "query":
+                body = await asyncio.to_thread(_ask, serving, http.query_params)
+            else:
+                body = await asyncio.to_thread(_look, serving)
         finally:
             running = False
         return _sealed(body)
@@ -63,6 +71,19 @@ def _look(serving: Serving) -> dict[str, Any]:
         },
         "files": {path: _hashed(baked.root / path) for path in baked.manifest.files} if baked.root else {},
     }
+
+
+def _ask(serving: Serving, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Answer one statement with its first rows."""
+    name = asked.get("database", "")
+    if name not in serving.databases:
+        raise NotFound(f"there is no database {name!r}")
+    try:
+        rows = serving.databases[name].answer(asked.get("sql", ""), seconds=PATIENCE, max_rows=SHOWN)
+    except (QueryError, QueryTimeout) as exc:
+        return {"format": FORMAT, "error": str(exc)}
+    shown = [[each if isinstance(each, int | float | str) else None for each in row] for row in rows.rows]
+    return {"format": FORMAT, "rows": shown, "truncated": rows.truncated}
 
 
 def _hashed(path: Path) -> dict[str, Any]:

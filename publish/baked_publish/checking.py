@@ -7,12 +7,12 @@ from typing import Any
 
 from baked_publish import results
 from baked_publish.bake import BakeOptions
-from baked_publish.commands import Speech
+from baked_publish.commands import Speech, ingredients_of, project
 from baked_publish.errors import ExposedError
 from baked_publish.exposure.consent import ACCEPT, Verdict, flag, judge
 from baked_publish.exposure.exposure import ADVICE
 from baked_publish.flags import collect
-from baked_publish.ingredients import Ingredients, baking
+from baked_publish.ingredients import baking
 from baked_publish.options import option
 from baked_publish.report import Report
 
@@ -27,9 +27,10 @@ class Checking:
 
 def check(speech: Speech, report: Report, files: tuple[Path, ...], **values: Any) -> None:
     """Tell what strangers would see that may not be meant for them; fail if it was not accepted."""
-    wish = collect(Checking, values)
-    with baking(files, collect(Ingredients, values), collect(BakeOptions, values), report) as bundle:
-        verdict = judge(bundle, wish.accept, report, every_row=wish.every_row)
+    wish, said = collect(Checking, values), project()
+    accepted = (*(said.accept if said else ()), *wish.accept)
+    with baking(files, ingredients_of(values), collect(BakeOptions, values), report) as bundle:
+        verdict = judge(bundle, accepted, report, every_row=wish.every_row)
     value, lines = {"exposures": verdict.told, "looked": verdict.coverage}, list(_lines(verdict))
     if verdict.stopping:
         if not speech.json:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 import orjson
 
-from baked_publish import checking, commands, errors, imaging, plugins, results
+from baked_publish import checking, commands, errors, imaging, plugins, projecting, results
 from baked_publish.bake import BakeOptions
 from baked_publish.checking import Checking
 from baked_publish.commands import Baking, Consent, Following, Limit, Naming, Speech, connected
@@ -24,6 +24,8 @@ from baked_publish.imaging import Imaging
 from baked_publish.ingredients import Ingredients
 from baked_publish.pipeline import Wish
 from baked_publish.plugin_secrets import PluginSecrets
+from baked_publish.project import Project
+from baked_publish.projecting import Beginning, Configuring
 from baked_publish.publisher import Publisher
 from baked_publish.redaction import hidden
 from baked_publish.report import Report
@@ -31,6 +33,8 @@ from baked_publish.serve import Serving
 from baked_publish.suggest import nearest
 
 BUG, INTERRUPTED, TERMINATED = 70, 130, 143
+WITHOUT = {"init", "config", "plugins", "cache", "--help", "--version"}
+"""Words that do not need the project's file."""
 NOBODY = "doctor"
 """The name that a target is asked about where none was said."""
 SITE, BAKE, OUTPUT = "Site and settings", "Bake", "Output"
@@ -203,6 +207,7 @@ def make_program() -> Program:
     program = Program("publish", make=publish_command, help=about, params=[version_option()])
     bake_params = [files_argument(), *flags(Baking), *inputs()]
     check_params = [files_argument(), *flags(Checking), *inputs()]
+    init_params = [files_argument(required=False), *flags(Naming), *flags(Beginning)]
     image_params = [files_argument(required=False), *image_flags(), *inputs()]
     serve_params = [files_argument(required=False), *flags(Serving), *flags(Ingredients, SITE)]
     for each in (
@@ -211,6 +216,10 @@ def make_program() -> Program:
         command("bake", commands.bake, bake_params, "Freeze FILES: databases and Manifest in a folder."),
         command("image", imaging.image, image_params, "Build an image of FILES, without Docker; or look at one."),
         cache_commands(),
+        command("init", projecting.init, init_params, "Write publish.yaml, the file that a project keeps in git."),
+        command(
+            "config", projecting.config, flags(Configuring), "Tell what publish.yaml comes to, and whether it is right."
+        ),
         Targets(
             "doctor", make=doctor_command, help="Tell what TARGET needs before a publish, and whether it is there."
         ),
@@ -256,7 +265,14 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, terminated)
     words = sys.argv[1:] if args is None else list(args)
     try:
-        make_program().main(words, "publish", standalone_mode=False)
+        project = None if words and words[0] in WITHOUT else Project.find(Path())
+        if project and (not words or words[0].startswith("-")):
+            words = [project.target, *words]
+        defaults = project.defaults() if project else None
+        make_program().main(words, "publish", standalone_mode=False, default_map=defaults, obj=project)
+    except errors.PublishError as exc:
+        speech = Speech(json="--json" in words, verbose=bool({"-v", "--verbose"} & {*words}))
+        fail(speech, str(exc), type(exc).__name__, exc.exit_code, exc.details)
     except click.ClickException as exc:
         exc.show()
         if "--json" in words:

@@ -1,7 +1,7 @@
 """Commands: what each word of the program does, once its flags are parsed; with ``cli`` all that talks to a person."""
 
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -22,6 +22,7 @@ from baked_publish.ingredients import Ingredients, baking
 from baked_publish.options import missing, option
 from baked_publish.pipeline import Wish
 from baked_publish.plugin_secrets import PluginSecrets
+from baked_publish.project import Project
 from baked_publish.publisher import Can, Publisher
 from baked_publish.redaction import hidden
 from baked_publish.report import Report
@@ -91,14 +92,37 @@ def publish(target: type[Publisher], speech: Speech, report: Report, files: tupl
     """Publish files."""
     name = values["name"] or default_name(files)
     secret = collect(PluginSecrets, values)
-    ingredients = replace(collect(Ingredients, values), secrets=tuple(secret.references()))
+    ingredients = replace(ingredients_of(values), secrets=tuple(secret.references()))
     baked = partial(baking, files, ingredients, collect(BakeOptions, values), report)
-    wish = collect(Wish, values)
+    wish = wish_of(values)
     with connected(target, name, report, values) as publisher:
         publisher.secrets = secret.values()
         with within(values["within"]):
             outcome = consenting(partial(pipeline.publish, publisher, baked), wish, report, yes=values["yes"])
     answer_outcome(speech, target.target, outcome)
+
+
+def project() -> Project | None:
+    """Return what ``publish.yaml`` of this folder says, if there is one."""
+    found = click.get_current_context().find_root().obj
+    return found if isinstance(found, Project) else None
+
+
+def wish_of(values: Mapping[str, Any]) -> Wish:
+    """Return the wish of flags, environment and file; what the file accepts is accepted besides what flags accept."""
+    wish, said = collect(Wish, values), project()
+    return wish if said is None else replace(wish, accept=(*said.accept, *wish.accept), checks=said.checks)
+
+
+def ingredients_of(values: Mapping[str, Any]) -> Ingredients:
+    """Return the ingredients of flags, environment and file; a file of metadata takes the place of inline metadata."""
+    ingredients, said = collect(Ingredients, values), project()
+    if said is None:
+        return ingredients
+    named = ingredients.metadata is not None
+    return replace(
+        ingredients, inline={key: each for key, each in said.inline.items() if not named or key == "settings"}
+    )
 
 
 def consenting(
@@ -240,7 +264,7 @@ def bake(speech: Speech, report: Report, files: tuple[Path, ...], output: Path, 
     """Freeze files into a folder that did not exist."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise errors.UsageError(f"{str(output)!r} is there already: name a folder that does not exist or is empty")
-    with baking(files, collect(Ingredients, values), collect(BakeOptions, values), report) as bundle:
+    with baking(files, ingredients_of(values), collect(BakeOptions, values), report) as bundle:
         Directory(bundle).write_whole(output, report)
         for line in results.found(bundle.manifest):
             report.info(line)
@@ -261,4 +285,4 @@ def serve(speech: Speech, report: Report, files: tuple[Path, ...], **values: Any
     def ready(url: str) -> None:
         speech.answer(results.envelope("serve", url=url), [url])
 
-    preview(files, collect(Ingredients, values), collect(Serving, values), report, ready)
+    preview(files, ingredients_of(values), collect(Serving, values), report, ready)

@@ -35,6 +35,8 @@ from baked_publish.report import Report
 from baked_publish.shapes import is_object
 from baked_publish.suggest import nearest
 
+PROJECT: Final = "publish.yaml"
+"""The file that a project keeps beside its databases."""
 JSON = dict[str, Any]
 
 ABOUT: Final = (
@@ -123,8 +125,12 @@ def _columns(database: Database) -> dict[str, list[str]]:
     return {name: [column.name for column in columns] for name, columns in {**tables, **views}.items()}
 
 
-def load(files: Sequence[Path], settings: Sequence[tuple[str, str]] = ()) -> Config:
+def load(
+    files: Sequence[Path], settings: Sequence[tuple[str, str]] = (), inline: Mapping[str, Any] | None = None
+) -> Config:
     """Read ``files``, the earlier the stronger, and ``settings`` from the command line, stronger than any file.
+
+    ``inline`` is what ``publish.yaml`` says itself, stronger than the files that it names.
 
     Raises ConfigError, naming file, path and value, for what is not known or not of the right kind.
     """
@@ -134,6 +140,9 @@ def load(files: Sequence[Path], settings: Sequence[tuple[str, str]] = ()) -> Con
         value = _read(file)
         own += _check(value, ROOT, file, ())
         merged = merge(merged, value)
+    if inline:
+        own += _check(dict(inline), ROOT, Path(PROJECT), ())
+        merged = merge(merged, dict(inline))
     from_files = merged.pop("settings", {})
     given = {name: _setting(name, text) for name, text in settings}
     values = {**{name: _setting(name, value) for name, value in from_files.items()}, **given}

@@ -15,7 +15,8 @@
     ├── NotFoundError              11  no such deployment
     ├── StorageError               12  disk full, read-only, or a state folder that cannot be used
     ├── DigestError                13  content that is not what its digest says
-    └── ExposedError               14  data that strangers may not be meant to see, and nobody accepted
+    ├── ExposedError               14  data that strangers may not be meant to see, and nobody accepted
+    └── CheckError                 15  a check of publish.yaml does not hold
 """
 
 from collections.abc import Mapping
@@ -115,3 +116,9 @@ class ExposedError(PublishError):
         super().__init__(message, details)
         self.names = names
         """What --accept would have to say."""
+
+
+class CheckError(PublishError):
+    """A check of publish.yaml does not hold; what was live is untouched."""
+
+    exit_code = 15

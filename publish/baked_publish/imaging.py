@@ -13,7 +13,7 @@ from baked_publish.bake import BakeOptions
 from baked_publish.builders.eject import eject
 from baked_publish.builders.image import build, resolve
 from baked_publish.cachedir import cache_home
-from baked_publish.commands import Speech, default_name
+from baked_publish.commands import Speech, default_name, ingredients_of
 from baked_publish.errors import UsageError
 from baked_publish.flags import collect
 from baked_publish.images.archive import write_archive
@@ -26,7 +26,7 @@ from baked_publish.images.options import ImageOptions, PlatformOptions
 from baked_publish.images.published import read
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.whence import wanted_base
-from baked_publish.ingredients import Ingredients, baking
+from baked_publish.ingredients import baking
 from baked_publish.options import option
 from baked_publish.registry.descriptor import Platform
 from baked_publish.report import Report
@@ -65,7 +65,7 @@ def _build(speech: Speech, report: Report, files: tuple[Path, ...], output: str,
     target, as_folder = Path(output), output.endswith("/") or Path(output).is_dir()
     _check_free(target, files, as_folder=as_folder)
     name = _named(values["name"] or _plain(default_name(files)))
-    with baking(files, collect(Ingredients, values), collect(BakeOptions, values), report) as bundle:
+    with baking(files, ingredients_of(values), collect(BakeOptions, values), report) as bundle:
         report.step("build", "image")
         made = build(bundle, recipe(values), report)
         if as_folder:
@@ -140,7 +140,7 @@ def _eject(speech: Speech, report: Report, files: tuple[Path, ...], folder: Path
             f"a Dockerfile cannot begin from {wished.options.base_image!r}, a folder of this machine: push it to a "
             "registry, and name it there with --base-image"
         )
-    with baking(files, collect(Ingredients, values), collect(BakeOptions, values), report) as bundle:
+    with baking(files, ingredients_of(values), collect(BakeOptions, values), report) as bundle:
         lock = Lock() if wished.options.upgrade else Lock.read(Path())
         (made, *_), lock = resolve(wished, lock, report)
         packages = Packages(

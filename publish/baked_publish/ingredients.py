@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,11 +29,15 @@ class Ingredients:
     static: tuple[str, ...] = option((), "MOUNT:DIR, a folder served below /MOUNT/.")
     secrets: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
     """Plugin, key and what metadata holds in place of each secret."""
+    inline: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Metadata and settings that stand in ``publish.yaml``, stronger than files."""
 
     def read(self, files: Sequence[Path], workspace: Path, report: Report) -> tuple[Inputs, Site, Config]:
         """Gather sources, site and configuration; CSV and JSON become SQLite in ``workspace``."""
         inputs = gather(files, workspace, report)
-        config = load([each for each in (self.config, self.metadata) if each] or inputs.metadata, self.setting)
+        config = load(
+            [each for each in (self.config, self.metadata) if each] or inputs.metadata, self.setting, self.inline
+        )
         config = config.with_plugins(self.secrets)
         site = collect(
             template_dir=self.template_dir or inputs.template_dir,

@@ -17,6 +17,7 @@ from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, PublishError, TargetError, UsageError
+from baked_publish.expectations import Expectation, hold_for, hold_for_bake
 from baked_publish.exposure.consent import ACCEPT, require_consent
 from baked_publish.options import deployed, option
 from baked_publish.plan import compare, losses
@@ -45,6 +46,8 @@ class Wish:
     max_row_loss: int = option(50, "Percent of a live table's rows that may vanish without --force.")
     keep: int = option(5, "Old deployments that stay within reach of a rollback.")
     accept: tuple[str, ...] = option((), ACCEPT)
+    checks: tuple[Expectation, ...] = ()
+    """What must hold of the bake, and of the candidate before visitors come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) ->
     with publisher.lock():
         with baking() as bundle:
             require_consent(bundle, wish.accept, report)
+            hold_for_bake(wish.checks, bundle, report)
             artifact = build(publisher.pack(bundle), bundle, report)
             release, live = release_of(publisher, artifact), publisher.live()
             changes = plan(publisher, artifact, live, wish, report)
@@ -237,9 +241,10 @@ def _bring_up(
     publisher: Publisher, candidate: Candidate, live: Deployment | None, wish: Wish, report: Report
 ) -> tuple[Action, Candidate | Deployment]:
     if Can.STAGE not in publisher.can:
-        return "published", _promote_first(publisher, candidate, live, report)
+        return "published", _promote_first(publisher, candidate, live, wish, report)
     with _discarded_on_failure(publisher, candidate, report):
-        verify(publisher, candidate, report)
+        manifest = verify(publisher, candidate, report)
+        hold_for(wish.checks, publisher, candidate, list(manifest.databases), report)
         if wish.preview:
             return "previewed", publisher.keep(candidate)
         if wish.canary:
@@ -267,11 +272,15 @@ def _promote(publisher: Publisher, candidate: Candidate, wish: Wish, report: Rep
     return deployment
 
 
-def _promote_first(publisher: Publisher, candidate: Candidate, live: Deployment | None, report: Report) -> Deployment:
+def _promote_first(
+    publisher: Publisher, candidate: Candidate, live: Deployment | None, wish: Wish, report: Report
+) -> Deployment:
     report.step("promote", candidate.revision)
     deployment = publisher.promote(candidate)
     try:
-        verify(publisher, replace(deployment, token=candidate.token), report)
+        at = replace(deployment, token=candidate.token)
+        manifest = verify(publisher, at, report)
+        hold_for(wish.checks, publisher, at, list(manifest.databases), report)
     except BaseException:
         if live is None:
             publisher.unpublish()

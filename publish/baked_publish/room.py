@@ -31,7 +31,7 @@ def room() -> Sequence[Finding]:
         standing = asyncio.run(asyncio.wait_for(_standing(), PATIENCE))
     except (OSError, TimeoutError) as exc:
         return (Finding(ok=False, what=LOCKS["process"], fix=f"none could be started: {exc or 'it took too long'}"),)
-    armed = [Finding(ok=True, what=LOCKS.get(name, name)) for name in standing["armed"]]
+    armed = [Finding(ok=True, what=LOCKS.get(str(name), str(name))) for name in standing["armed"]]
     return (*armed, *(_open(name, reason) for name, reason in standing["not_armed"].items()))
 
 

@@ -1,0 +1,210 @@
+"""The project: ``publish.yaml``, the one file that is kept in git beside databases, and what it makes the defaults."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from baked_publish import plugins
+from baked_publish.config import PROJECT, load
+from baked_publish.errors import ConfigError
+from baked_publish.expectations import Expectation
+from baked_publish.shapes import is_list, is_object
+from baked_publish.suggest import nearest
+
+JSON = dict[str, Any]
+Lines = dict[tuple[str | int, ...], int]
+PATHS: Final = ("template_dir", "plugins_dir")
+READERS: Final = ("check", "bake", "image", "serve")
+"""Commands beside those of targets that read FILES."""
+VERBS: Final = ("status", "history", "rollback", "promote", "logs", "unpublish", "doctor")
+WISHES: Final = ("keep", "max_row_loss", "within")
+KINDS: Final = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "keys and values",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What the file says, validated."""
+
+    path: Path
+    said: Mapping[str, Any]
+    checks: tuple[Expectation, ...] = ()
+    accept: tuple[str, ...] = ()
+    inline: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Metadata and settings that stand in the file itself."""
+
+    @classmethod
+    def find(cls, folder: Path) -> "Project | None":
+        """Read the file in ``folder``; None if there is none. Raises ConfigError with file, line and what is wrong."""
+        path = folder / PROJECT
+        return cls.read(path) if path.is_file() else None
+
+    @classmethod
+    def read(cls, path: Path) -> "Project":
+        """Read and validate ``path``; raise ConfigError with file, line and what is wrong."""
+        said, lines = _parse(path)
+        _validate(said, lines, path)
+        metadata = said.get("metadata")
+        inline = {**(metadata if is_object(metadata) else {})}
+        if "settings" in said:
+            inline["settings"] = said["settings"]
+        load((), (), inline)
+        checks = tuple(Expectation(**each) for each in said.get("checks", ()))
+        return cls(path, said, checks, tuple(said.get("accept", ())), inline)
+
+    @property
+    def target(self) -> str:
+        """Where ``publish`` alone publishes to; raises ConfigError where that is not clear."""
+        named = list(self.said.get("targets", {}))
+        if "target" in self.said:
+            return str(self.said["target"])
+        if len(named) == 1:
+            return str(named[0])
+        raise ConfigError(
+            f"{str(self.path)!r} has {len(named)} targets: say which one with `target:`, or `publish TARGET`"
+        )
+
+    def defaults(self) -> JSON:
+        """Return for each command what it takes where flags and environment say nothing, as click reads it."""
+        common = self._common()
+        known = {each.target for each in plugins.installed()}
+        found: JSON = dict.fromkeys(READERS, common)
+        verbs: JSON = {each: {} for each in VERBS}
+        for target in known:
+            own = dict(self.said.get("targets", {}).get(target, {}))
+            name = own.pop("name", self.said.get("name"))
+            called = {"name": name} if name is not None else {}
+            wishes = {key: self.said[key] for key in WISHES if key in self.said}
+            found[target] = {**common, **wishes, **own, **called}
+            for verb in VERBS:
+                verbs[verb][target] = {**own, **called}
+        return {**found, **verbs}
+
+    def _common(self) -> JSON:
+        common: JSON = {"files": lambda: [str(each) for each in self.files()], **self.said.get("bake", {})}
+        if isinstance(self.said.get("metadata"), str):
+            common["metadata"] = str(self._beside(self.said["metadata"]))
+        common |= {key: str(self._beside(self.said[key])) for key in PATHS if key in self.said}
+        if "static" in self.said:
+            common["static"] = [self._mount(each) for each in self.said["static"]]
+        return common
+
+    def files(self) -> Sequence[Path]:
+        """Return the databases; raise ConfigError for a glob that finds none."""
+        named = self.said["databases"]
+        found: list[Path] = []
+        for each in named if is_list(named) else [named]:
+            several = any(sign in each for sign in "*?[")
+            matching = sorted(self.path.parent.glob(each)) if several else [self._beside(each)]
+            if not matching:
+                raise ConfigError(f"{str(self.path)!r}: no file is called {each!r}: check `databases:`")
+            found += matching
+        return list(dict.fromkeys(found))
+
+    def _beside(self, path: str) -> Path:
+        return self.path.parent / path
+
+    def _mount(self, text: str) -> str:
+        mount, colon, folder = text.partition(":")
+        return f"{mount}:{self._beside(folder)}" if colon and folder else text
+
+
+def _parse(path: Path) -> tuple[JSON, Lines]:
+    import yaml  # noqa: PLC0415 - only a folder with a project pays for it
+
+    try:
+        node: Any = yaml.compose(path.read_text("utf-8-sig"), yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{str(path)!r} cannot be read: {exc}") from exc
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"{str(path)!r} is not YAML: {' '.join(str(exc).split())}") from exc
+    lines: Lines = {}
+    value: Any = _value(node, (), lines, path) if node is not None else {}
+    if not is_object(value):
+        raise ConfigError(f"{path}:1: keys and values are needed, such as `databases: data.db`")
+    return value, lines
+
+
+def _value(node: Any, at: tuple[str | int, ...], lines: Lines, path: Path) -> Any:
+    """Return what a node of YAML says, and note the line of each key."""
+    import yaml  # noqa: PLC0415
+
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        found: JSON = {}
+        for key_node, value_node in node.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in found:
+                raise ConfigError(f"{path}:{line}: the key {key!r} stands here a second time")
+            lines[*at, key] = line
+            found[key] = _value(value_node, (*at, key), lines, path)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(each, (*at, number), lines, path) for number, each in enumerate(node.value)]
+    if node.tag == "tag:yaml.org,2002:timestamp":  # a day stays the text that it is
+        return node.value
+    loader: Any = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node)
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"{path}:{lines[at]}: {' '.join(str(exc).split())}") from exc
+    finally:
+        loader.dispose()
+
+
+def _validate(said: JSON, lines: Lines, path: Path) -> None:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - only a folder with a project pays for it
+
+    from baked_publish.schema import schema  # noqa: PLC0415 - it imports the targets that the file names
+
+    known = [each.target for each in plugins.installed()]
+    named = said.get("targets", {})
+    for target in named if is_object(named) else ():
+        if target not in known:
+            line = lines["targets", target]
+            raise ConfigError(f"{path}:{line}: {target!r} is not a target{nearest(target, known)}: {', '.join(known)}")
+    wanted = {*(named if is_object(named) else ()), *([said["target"]] if said.get("target") in known else ())}
+    held = schema(wanted or None)
+    validator: Any = Draft202012Validator(held)
+    errors = [problem for error in validator.iter_errors(said) for problem in _problems(error, lines)]
+    if errors:
+        raise ConfigError("\n".join(f"{path}:{line}: {words}" for line, words in sorted(errors)))
+
+
+def _problems(error: Any, lines: Lines) -> Iterator[tuple[int, str]]:
+    """Yield line and words of what a schema finds wrong."""
+    at = tuple(error.absolute_path)
+    where = ".".join(map(str, at))
+    line = lines.get(at, 1)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for key in [each for each in error.instance if each not in known]:
+            of = f" of {where}" if where else ""
+            yield lines.get((*at, key), line), f"{key!r} is not a key{of}{nearest(key, known)}"
+    elif error.validator == "required":
+        yield line, f"{where or 'the file'} needs {error.message.split()[0]}"
+    elif error.validator == "anyOf":
+        yield (
+            line,
+            f"{where} needs one of at_least, at_most, equals, no_rows"
+            if "sql" in str(error.instance)
+            else (f"{where} is {error.instance!r}, which cannot be"),
+        )
+    elif error.validator == "type":
+        yield (
+            line,
+            f"{where} is {error.instance!r}, it must be {KINDS.get(error.validator_value, error.validator_value)}",
+        )
+    elif error.validator == "enum":
+        options = list(map(str, error.validator_value))
+        near = nearest(str(error.instance), options)
+        yield line, f"{where} is {error.instance!r}{near}; it must be one of: {', '.join(options)}"
+    else:
+        yield line, f"{where} is {error.instance!r}, which cannot be: see docs/publish-yaml.md"

@@ -1,0 +1,238 @@
+"""``publish.yaml``: what it makes the defaults, what is wrong in it by line, and the checks before visitors come."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from house import CHECKOUT
+from jsonschema import Draft202012Validator
+from line import ROWS, make_database, program
+
+from baked_publish.errors import ConfigError
+from baked_publish.expectations import Expectation
+from baked_publish.project import Project
+from baked_publish.schema import schema
+
+PROJECT = """
+databases: data/*.db
+metadata:
+  title: From the file
+settings:
+  default_page_size: 7
+accept: [items.name]
+keep: 1
+targets:
+  local:
+    name: site
+    workers: 1
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Make a folder with a project in it."""
+    (tmp_path / "here" / "data").mkdir(parents=True)
+    make_database(tmp_path / "here" / "data" / "data.db", 1)
+    (tmp_path / "here" / "publish.yaml").write_text(PROJECT)
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def env(tmp_path: Path, here: Path) -> Iterator[dict[str, str]]:
+    """Keep what is published in a folder of the test, and take it down."""
+    env = {"BAKED_STATE_HOME": str(tmp_path / "state")}
+    yield env
+    program("unpublish", "local", "site", "--yes", env=env, cwd=here.parent)
+
+
+def said(here: Path, env: dict[str, str], *words: object, code: int = 0) -> Any:
+    done = program(*words, "--json", env=env, cwd=here)
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def add(here: Path, text: str) -> None:
+    path = here / "publish.yaml"
+    path.write_text(path.read_text() + text)
+
+
+def test_publish_alone_publishes_to_the_default_target(here: Path, env: dict[str, str]) -> None:
+    done = said(here, env)
+    assert (done["action"], done["deployment"]["target"], done["deployment"]["name"]) == ("published", "local", "site")
+    page = httpx.get(f"{done['url']}/data/items.json").json()
+    assert len(page["rows"]) == 7
+    assert "From the file" in httpx.get(done["url"]).text
+    assert said(here, env, "status", "local")["live"]["name"] == "site"
+    assert said(here, env, "local")["action"] == "unchanged"
+
+
+def test_a_flag_is_stronger_than_the_environment_and_that_than_the_file(here: Path, env: dict[str, str]) -> None:
+    add(here, "    start_timeout: 31.0\n")
+    surely = {**env, "BAKED_LOCAL_WORKERS": "2"}
+    told = said(here, surely, "config")["targets"]["local"]
+    assert {(each["name"], each["value"], each["source"]) for each in told} >= {
+        ("name", "site", "publish.yaml"),
+        ("workers", 2, "environment, BAKED_LOCAL_WORKERS"),
+        ("start_timeout", 31.0, "publish.yaml"),
+        ("keep", 1, "publish.yaml"),
+    }
+    done = said(here, surely, "local", "--workers", 3, "-s", "default_page_size", 9, "--name", "other", "--dry-run")
+    assert done["action"] == "planned"
+    assert done["changes"][-1]["what"] == "other on this machine"
+    for workers, surroundings in ((1, env), (2, surely)):
+        assert said(here, surroundings, "local", "--force")["action"] == "published"
+        assert len(pids(env, here)) == workers
+
+
+def pids(env: dict[str, str], here: Path) -> list[int]:
+    folder = Path(env["BAKED_STATE_HOME"]) / "local" / "site"
+    live = json.loads(program("status", "local", "--json", env=env, cwd=here).stdout)["live"]["revision"]
+    found: dict[str, Any] = json.loads((folder / "deployments" / live / "record.json").read_text())
+    return list(range(found["workers"]))
+
+
+def test_files_on_the_command_line_take_the_place_of_the_databases(here: Path, env: dict[str, str]) -> None:
+    other = make_database(here / "other.db", 2)
+    assert list(said(here, env, "check", other)["looked"]) == ["other"]
+    assert list(said(here, env, "check")["looked"]) == ["data"]
+
+
+def test_without_a_file_publish_shows_its_help(tmp_path: Path) -> None:
+    done = program(cwd=tmp_path)
+    assert "Exit codes" in done.stdout + done.stderr
+
+
+WRONG = [
+    ("kep: 3", "1:", "'kep' is not a key, did you mean 'keep'?"),
+    ("databases: 3", "1:", "databases is 3"),
+    ("keep: many", "1:", "keep is 'many', it must be a whole number"),
+    ("keep: 3\nkeep: 4", "2:", "a second time"),
+    ("targets:\n  lokal: {}", "2:", "'lokal' is not a target, did you mean 'local'?"),
+    ("targets:\n  local:\n    prot: 1", "3:", "'prot' is not a key of targets.local, did you mean 'port'?"),
+    ("targets:\n  docker:\n    restart: never", "3:", "it must be one of: unless-stopped, always"),
+    ("checks:\n  - sql: select 1", "2:", "needs one of at_least, at_most, equals, no_rows"),
+    ("checks:\n  - at_least: 1", "2:", "needs 'sql'"),
+    ("checks:\n  - sql: select 1\n    at_last: 1", "3:", "did you mean 'at_least'?"),
+    ("bake:\n  vacuum: 1", "2:", "bake.vacuum is 1, it must be true or false"),
+    ("accept: items.name", "1:", "it must be a list"),
+    ("settings:\n  default_page_sise: 3", "", "'default_page_sise'"),
+    ("metadata:\n  titel: x", "", "did you mean 'title'?"),
+    ("a: [", "", "is not YAML"),
+    ("- a", "1:", "keys and values are needed"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "words"), WRONG)
+def test_what_is_wrong_is_told_by_line(tmp_path: Path, text: str, line: str, words: str) -> None:
+    path = tmp_path / "publish.yaml"
+    whole = text if text.startswith(("databases", "- a")) else f"{text}\ndatabases: data.db\n"
+    path.write_text(whole)
+    with pytest.raises(ConfigError) as caught:
+        Project.read(path)
+    assert words in str(caught.value)
+    assert f"publish.yaml:{line}" in str(caught.value) or not line
+
+
+def test_the_program_tells_it_with_its_exit_code(here: Path, env: dict[str, str]) -> None:
+    add(here, "kep: 3\n")
+    for words in ((), ("local",), ("config", "--check")):
+        done = said(here, env, *words, code=4)
+        assert "did you mean 'keep'?" in done["error"]["message"]
+    assert program("plugins", cwd=here).returncode == 0
+
+
+def test_a_glob_that_finds_nothing_is_told(here: Path, env: dict[str, str]) -> None:
+    shutil.rmtree(here / "data")
+    assert "data/*.db" in said(here, env, code=4)["error"]["message"]
+    assert said(here, env, "status", "local", code=11)
+
+
+# Checks
+
+CHECKS = f"""
+checks:
+  - sql: select count(*) from items
+    at_least: {ROWS}
+  - name: every item has a name
+    sql: select 1 from items where name is null
+    no_rows: true
+  - sql: select version from state
+    equals: 1
+"""
+
+
+def test_checks_are_asked_of_the_bake_and_of_the_candidate(here: Path, env: dict[str, str]) -> None:
+    add(here, CHECKS + "    database: data\n")
+    add(here, "")
+    done = program(env=env, cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("holds: every item has a name") == 2
+
+
+def test_a_check_that_fails_stops_before_anything_is_built(here: Path, env: dict[str, str]) -> None:
+    add(here, CHECKS)
+    live = said(here, env)
+    make_database(here / "data" / "data.db", 2, rows=ROWS - 1)
+    done = program(env=env, cwd=here)
+    assert done.returncode == 15
+    assert f"select count(*) from items: {ROWS - 1} found, expected at least {ROWS}" in done.stderr
+    assert "select version from state: 2 found, expected 1" in done.stderr
+    assert "build" not in done.stderr
+    assert said(here, env, "status", "local")["live"]["revision"] == live["deployment"]["revision"]
+
+
+def test_a_check_holds_where_visitors_may_not_send_sql(here: Path, env: dict[str, str]) -> None:
+    path = here / "publish.yaml"
+    path.write_text(path.read_text().replace("settings:", "settings:\n  default_allow_sql: off") + CHECKS)
+    done = said(here, env)
+    asked = f"{done['url']}/-/verify?_only=query&database=data&sql=select+1"
+    assert httpx.get(asked).status_code == 404
+    assert httpx.get(asked, headers={"Authorization": "Bearer guess"}).status_code == 404
+    assert httpx.get(f"{done['url']}/data/-/query.json?sql=select+1").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select 1 from nowhere", "no such table: nowhere"),
+        ("select 1, 2", "2 columns found"),
+        ("select 1 where 0", "no rows"),
+        ("delete from items", "readonly"),
+        ("select 'many'", "'many' found, expected a number"),
+    ],
+)
+def test_a_check_that_cannot_be_answered_is_told(here: Path, env: dict[str, str], sql: str, words: str) -> None:
+    add(here, f'checks: [{{sql: "{sql}", at_least: 1}}]\n')
+    assert words in said(here, env, code=15)["error"]["message"]
+
+
+def test_what_is_expected() -> None:
+    assert Expectation("", at_least=1).amiss([[1]]) is None
+    assert Expectation("", at_most=1).amiss([[2]]) == "2 found, expected at most 1"
+    assert Expectation("", no_rows=True).amiss([]) is None
+    assert Expectation("", no_rows=True).amiss([[None]]) == "one row found, expected none"
+    assert Expectation("", equals="a").amiss([["a"]]) is None
+
+
+# init, schema
+
+
+def test_init_writes_a_file_that_is_right(tmp_path: Path) -> None:
+    make_database(tmp_path / "votes.db", 1)
+    done = said(tmp_path, {}, "init")
+    assert (done["target"], done["name"], done["databases"]) == ("local", "votes", ["votes.db"])
+    assert said(tmp_path, {}, "config", "--check")["databases"] == ["votes.db"]
+    assert "--overwrite" in said(tmp_path, {}, "init", code=2)["error"]["message"]
+    said(tmp_path, {}, "init", "votes.db", "--to", "docker", "--name", "polls", "--overwrite")
+    assert Project.read(tmp_path / "publish.yaml").target == "docker"
+
+
+def test_the_schema_is_one_and_lies_beside_the_documentation() -> None:
+    made = schema()
+    Draft202012Validator.check_schema(made)
+    assert json.loads((CHECKOUT / "docs" / "publish.schema.json").read_text("utf-8")) == json.loads(json.dumps(made))
+    assert {"local", "docker", "registry"} <= set(made["properties"]["targets"]["properties"])
