@@ -14,6 +14,7 @@ from line import ROWS, make_database, program
 
 from baked_publish.errors import ConfigError
 from baked_publish.expectations import Expectation
+from baked_publish.keeper.record import Record
 from baked_publish.project import Project
 from baked_publish.schema import schema
 
@@ -83,16 +84,12 @@ def test_a_flag_is_stronger_than_the_environment_and_that_than_the_file(here: Pa
     done = said(here, surely, "local", "--workers", 3, "-s", "default_page_size", 9, "--name", "other", "--dry-run")
     assert done["action"] == "planned"
     assert done["changes"][-1]["what"] == "other on this machine"
-    for workers, surroundings in ((1, env), (2, surely)):
-        assert said(here, surroundings, "local", "--force")["action"] == "published"
-        assert len(pids(env, here)) == workers
-
-
-def pids(env: dict[str, str], here: Path) -> list[int]:
-    folder = Path(env["BAKED_STATE_HOME"]) / "local" / "site"
-    live = json.loads(program("status", "local", "--json", env=env, cwd=here).stdout)["live"]["revision"]
-    found: dict[str, Any] = json.loads((folder / "deployments" / live / "record.json").read_text())
-    return list(range(found["workers"]))
+    for words, workers in (((), 2), (("--workers", 1), 1)):
+        done = said(here, surely, "local", *words)
+        folder = Path(env["BAKED_STATE_HOME"]) / "local" / "site" / "deployments" / done["deployment"]["revision"]
+        record = Record.read(folder)
+        assert record is not None
+        assert record.workers == workers
 
 
 def test_files_on_the_command_line_take_the_place_of_the_databases(here: Path, env: dict[str, str]) -> None:
