@@ -3,7 +3,6 @@
 from baked_core import canned
 from baked_core.page import QueryPage, Redirect, TablePage
 from baked_core.request import Request
-from baked_core.views.canned import canned as canned_view
 from baked_core.views.table import table
 
 
@@ -14,5 +13,7 @@ async def named(request: Request) -> TablePage | QueryPage | Redirect:
     if name not in database.entry.tables and name not in database.entry.views:
         query = canned.find(request.serving.baked.manifest.metadata, database.name, name)
         if query is not None:
+            from baked_core.views.canned import canned as canned_view  # noqa: PLC0415 - not before one is asked for
+
             return await canned_view(request, database, query)
     return await table(request)
