@@ -97,6 +97,7 @@ def publish(target: type[Publisher], speech: Speech, report: Report, files: tupl
     wish = wish_of(values)
     with connected(target, name, report, values) as publisher:
         publisher.secrets = secret.values()
+        ask_for_the_rest(publisher)
         with within(values["within"]):
             outcome = consenting(partial(pipeline.publish, publisher, baked), wish, report, yes=values["yes"])
     answer_outcome(speech, target.target, outcome)
@@ -176,6 +177,18 @@ def completed(target: type[Publisher], options: Any) -> Any:
         raise errors.UsageError(f"publishing to {target.target} needs {len(lacking)} more: {told}")
     answers = {each.name: click.prompt(each.metadata["needed"], err=True) for each in lacking}
     return replace(options, **answers) if answers else options
+
+
+def ask_for_the_rest(publisher: Publisher) -> None:
+    """Ask a person for options that this very name needs; anybody else is told of them by the preflight."""
+    if not at_terminal():
+        return
+    for field, words in publisher.lacking().items():
+        told = str(click.prompt(words, err=True))
+        several = isinstance(getattr(publisher.given, field), tuple)
+        publisher.given = replace(
+            publisher.given, **{field: tuple(told.replace(",", " ").split()) if several else told}
+        )
 
 
 def answer_outcome(speech: Speech, name: str, outcome: pipeline.Outcome) -> None:

@@ -60,6 +60,10 @@ class Publisher(Protocol):
         """Return ``options`` with what the surroundings tell of those that nobody gave; asks nobody."""
         ...
 
+    def lacking(self) -> Mapping[str, str]:
+        """Name the options that this very name still needs, with the words in which a person is asked for them."""
+        ...
+
     def preflight(self) -> Sequence[Finding]:
         """Look, before the bake, whether credentials, names and rights are there."""
         ...
@@ -161,6 +165,10 @@ class BasePublisher:
     def complete(cls, options: Any) -> Any:
         """Take the options as they are."""
         return options
+
+    def lacking(self) -> Mapping[str, str]:
+        """Need nothing more."""
+        return {}
 
     def preflight(self) -> Sequence[Finding]:
         """Find nothing amiss."""

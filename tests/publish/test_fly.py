@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import faulty_registry
 import httpx
 import killed
@@ -19,7 +20,7 @@ from fly_cloud import App, Cloud
 from fly_vm import Vm
 from line import LIMIT, Client, make_database, program, result
 
-from baked_publish import pipeline
+from baked_publish import commands, pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.deployment import Deployment
 from baked_publish.errors import LockedError, PlanRefused, PreflightError, PublishError, StageError, UsageError
@@ -386,6 +387,39 @@ def test_what_preflight_finds_is_told_at_once_with_what_to_do(flight: Flight) ->
         flight.publish(1)
     with pytest.raises(UsageError, match="cannot be an app's name"):
         flight.publisher("Data_1")
+
+
+def test_a_person_is_asked_for_what_a_new_app_needs(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def prompt(words: str, **_: Any) -> str:
+        asked.append(words)
+        return {"organization, such as personal": "personal", "region, such as ams": "fra, ams"}[words]
+
+    monkeypatch.setattr(commands, "at_terminal", lambda: True)
+    monkeypatch.setattr(click, "prompt", prompt)
+    publisher = flight.publisher(org=None, region=())
+    commands.ask_for_the_rest(publisher)
+    assert (publisher.given.org, publisher.given.region) == ("personal", ("fra", "ams"))
+    flight.cloud.create_app("data", "personal")
+    commands.ask_for_the_rest(flight.publisher(org=None, region=()))
+    assert len(asked) == 2, "an app that is there has its own"
+
+
+def test_a_plugins_secret_is_in_the_machine_alone_and_comes_along(flight: Flight) -> None:
+    def publish(version: int, secret: str) -> str:
+        publisher = flight.publisher()
+        publisher.secrets = {"BAKED_SECRET_OURS_KEY": secret}
+        files = [make_database(flight.folder / "data.db", version)]
+        bake = lambda: baking(files, Ingredients(), BakeOptions(), Silent())  # noqa: E731
+        return pipeline.publish(publisher, bake, Wish(), Silent()).action
+
+    assert publish(1, "one") == "published"
+    assert publish(1, "one") == "unchanged"
+    assert publish(1, "two") == "published"
+    pipeline.rollback(flight.publisher(), None, Wish(), Silent())
+    assert flight.machines[0].config["env"]["BAKED_SECRET_OURS_KEY"] == "two"  # noqa: S105
+    assert "two" not in json.dumps(flight.machines[0].config["metadata"])
 
 
 def test_a_token_that_is_missing_or_not_taken_is_found_first(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,12 +43,12 @@ class Launch:
         """Look at all machines."""
         return Fleet.of(self.fly.machines(self.app))
 
-    def make(self, record: Record, token: str) -> Group:
+    def make(self, record: Record, private: Mapping[str, str]) -> Group:
         """Make all machines of ``record`` and wait for them; remove them again if one does not come up."""
         launch = secrets.token_hex(6)
         try:
             for index in range(count(record.options)):
-                self._create(record, launch, index, token)
+                self._create(record, launch, index, private)
                 if index == 0:
                     self._attend(self.found(launch))
             return self.wait(self.found(launch))
@@ -76,7 +77,7 @@ class Launch:
         there = {each.index for each in group.machines}
         for index in range(count(group.record.options)):
             if index not in there:
-                self._create(group.record, group.leader.launch, index, group.leader.token)
+                self._create(group.record, group.leader.launch, index, group.leader.private)
         return self.wait(self.found(group.leader.launch))
 
     def found(self, launch: str) -> Group:
@@ -86,11 +87,11 @@ class Launch:
                 return each
         raise NotFoundError(f"the machines of {self.app!r} that were just made are gone: somebody removed them")
 
-    def _create(self, record: Record, launch: str, index: int, token: str) -> None:
+    def _create(self, record: Record, launch: str, index: int, private: Mapping[str, str]) -> None:
         """Make one machine; one that was made although its answer got lost is not made twice."""
         name = f"baked-{launch}-{index}"
         image = f"{self.registry}/{self.app}@{record.image}"
-        made = body(name, image, record, launch, index, token)
+        made = body(name, image, record, launch, index, private)
         try:
             self._insist(made)
         except RefusedError:

@@ -18,6 +18,7 @@ from baked_publish.machines.record import (
     read_record,
     read_standing,
 )
+from baked_publish.plugin_secrets import PREFIX
 
 TOKEN: Final = "BAKED_VERIFY_TOKEN"  # noqa: S105 - the name of it
 GONE: Final = frozenset({"destroying", "destroyed", "replaced"})
@@ -51,7 +52,13 @@ class Machine:
     @property
     def token(self) -> str:
         """What opens ``/-/verify`` there."""
-        return str(_object(self.raw, "config", "env").get(TOKEN, ""))
+        return self.private.get(TOKEN, "")
+
+    @property
+    def private(self) -> dict[str, str]:
+        """What its environment holds that nobody else may see: its token, and plugins' secrets."""
+        said = _object(self.raw, "config", "env").items()
+        return {key: str(value) for key, value in said if key == TOKEN or key.startswith(PREFIX)}
 
     @property
     def running(self) -> bool:

@@ -55,7 +55,7 @@ class Preview:
         self.store(self.app).copy(record.image, self.store(self.launch.app), record.revision)
         before = beside.fleet().groups
         one = replace(record, options={**record.options, "region": record.options["region"][:1], "machines": 1})
-        for each in beside.make(one, group.leader.token).machines:
+        for each in beside.make(one, group.leader.private).machines:
             self.fly.uncordon(self.app, each.id)
         for old in before:
             beside.remove(old)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from baked_publish.images.config import PORT
-from baked_publish.machines.machine import TOKEN
 from baked_publish.machines.record import INDEX, LAUNCH, RECORD, Record
 
 STOP_WITHIN: Final = 10
@@ -14,8 +13,11 @@ RETRIES: Final = 10
 JSON = dict[str, Any]
 
 
-def body(name: str, image: str, record: Record, launch: str, index: int, token: str) -> JSON:
-    """Return what a machine is made with, outside of the load balancer."""
+def body(name: str, image: str, record: Record, launch: str, index: int, private: Mapping[str, str]) -> JSON:
+    """Return what a machine is made with, outside of the load balancer.
+
+    ``private`` is in its environment, and nowhere else: its token, and plugins' secrets.
+    """
     options, regions = record.options, list(record.options["region"])
     region = regions[index // int(options["machines"])]
     return {
@@ -24,7 +26,7 @@ def body(name: str, image: str, record: Record, launch: str, index: int, token: 
         "skip_service_registration": True,
         "config": {
             "image": image,
-            "env": {TOKEN: token, "PRIMARY_REGION": regions[0]},
+            "env": {**private, "PRIMARY_REGION": regions[0]},
             "guest": {"cpu_kind": options["cpu_kind"], "cpus": options["cpus"], "memory_mb": options["memory"]},
             "services": [service(options)],
             "restart": {"policy": "on-failure", "max_retries": RETRIES},

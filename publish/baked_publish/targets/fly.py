@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -19,7 +19,7 @@ from weakref import finalize
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
-from baked_publish.errors import NotFoundError, PreflightError, TargetError, UsageError
+from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError, UsageError
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.uploads import uploads
 from baked_publish.keeper.files import make_folder
@@ -31,6 +31,7 @@ from baked_publish.machines.fleet import Fleet, Group
 from baked_publish.machines.inside import Inside
 from baked_publish.machines.launch import Launch
 from baked_publish.machines.lease import Leases
+from baked_publish.machines.machine import TOKEN
 from baked_publish.machines.options import FlyOptions
 from baked_publish.machines.preview import Preview
 from baked_publish.machines.prices import estimate
@@ -59,7 +60,7 @@ class FlyPublisher(BasePublisher):
 
     target: ClassVar[str] = "fly"
     options: ClassVar[type] = FlyOptions
-    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.HISTORY, Can.LOGS, Can.SERVE})
+    can: ClassVar[frozenset[Can]] = frozenset({Can.STAGE, Can.HISTORY, Can.LOGS, Can.SERVE, Can.SECRETS})
     called: ClassVar[str] = "--app"
 
     def __init__(self, options: Any, name: str, http: "httpx.Client", report: Report) -> None:
@@ -73,6 +74,14 @@ class FlyPublisher(BasePublisher):
         self._leases: Leases | None = None
 
     # Before the bake
+
+    def lacking(self) -> Mapping[str, str]:
+        """Name organization and region where the app is new; what else is amiss, the preflight tells."""
+        wanted = {"org": "organization, such as personal", "region": "region, such as ams"}
+        lacking = {field: words for field, words in wanted.items() if not getattr(self.given, field)}
+        with suppress(PublishError):
+            return lacking if lacking and Survey(self._fly, self.name, self.given).found() is None else {}
+        return {}
 
     def preflight(self) -> Sequence[Finding]:
         """Look whether Fly knows us, whether the app is free or ours, and whether it has what the options say."""
@@ -101,8 +110,8 @@ class FlyPublisher(BasePublisher):
             changes.append(Change("overwrite", told, ", ".join(fleet.strangers)))
         wanted = self.given.kept()
         if live is None or fleet.live is None:
-            where = ", ".join(self.given.region)
-            changes.append(Change("create", f"{self.given.machines} machines in each of {where}"))
+            each = f"{self.given.machines} in each of {', '.join(self.given.region)}"
+            changes.append(Change("create", "machines", after=each))
         else:
             old = fleet.live.record.options
             changes += [
@@ -201,10 +210,10 @@ class FlyPublisher(BasePublisher):
             staged=now.isoformat(),
             options=self.given.kept(),
         )
-        return self._made(record, token)
+        return self._candidate(self._launch.make(record, {TOKEN: token, **self.secrets}))
 
     def recall(self, old: Deployment) -> Candidate:
-        """Make machines of an old image again, as they were."""
+        """Make machines of an old image again, as they were, with the plugins' secrets that are live."""
         fleet = self._fleet()
         known = [*([fleet.live.record] if fleet.live else []), *(each.record for each in fleet.past)]
         record = next((each for each in known if each.revision == old.revision), None)
@@ -215,7 +224,8 @@ class FlyPublisher(BasePublisher):
             )
         if again := fleet.candidate(old.revision):
             self._launch.remove(again)
-        return self._made(record, secrets.token_urlsafe(32))
+        private = fleet.live.leader.private if fleet.live else {}
+        return self._candidate(self._launch.make(record, {**private, TOKEN: secrets.token_urlsafe(32)}))
 
     def keep(self, candidate: Candidate) -> Candidate:
         """Show ``candidate`` at a URL of its own, and let its machines rest until it is promoted."""
@@ -306,9 +316,6 @@ class FlyPublisher(BasePublisher):
             there = self._fly.secrets(self.name)
             given = replace(given, secret_digests=tuple((each, there.get(each, "")) for each in sorted(given.secret)))
         return given
-
-    def _made(self, record: Record, token: str) -> Candidate:
-        return self._candidate(self._launch.make(record, token))
 
     def _found(self, candidate: Candidate) -> Group:
         found = self._fleet().candidate(candidate.revision)
