@@ -69,7 +69,7 @@ class Survey:
         except PublishError as exc:
             return [], [Finding(ok=True, what=f"APIs of project {self.project!r} (could not be looked up: {exc})")]
         what = f"APIs to enable, which publishing does: {', '.join(disabled)}"
-        return disabled, [Finding(ok=True, what=what)] if disabled else []
+        return disabled, [Finding(ok=True, what=what if disabled else f"APIs are enabled: {', '.join(APIS)}")]
 
     def identity(self) -> Finding:
         """Tell whether a first publish, which nobody may visit yet, can be asked by us."""
