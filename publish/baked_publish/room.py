@@ -1,12 +1,12 @@
 """The locked room of this machine: which locks around a stranger's SQL its kernel lets the serving app arm."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from baked_publish.deployment import Finding
 
-LOCKS: Final[Mapping[str, str]] = {
+LOCKS: Final = {
     "ends_with_app": "a query's process ends with the app",
     "first_to_go": "a query's process is the first to be ended when memory runs out",
     "memory": "a query's memory is bounded",
@@ -31,11 +31,7 @@ def room() -> Sequence[Finding]:
         standing = asyncio.run(asyncio.wait_for(_standing(), PATIENCE))
     except (OSError, TimeoutError) as exc:
         return (Finding(ok=False, what=LOCKS["process"], fix=f"none could be started: {exc or 'it took too long'}"),)
-<<<<<<< HEAD
     armed = [Finding(ok=True, what=LOCKS.get(str(name), str(name))) for name in standing["armed"]]
-=======
-    armed = [Finding(ok=True, what=LOCKS[name] if name in LOCKS else str(name)) for name in standing["armed"]]
->>>>>>> c53a4cf (Say that the APIs are enabled where they are; say a lock's words in a way that every type checker follows)
     return (*armed, *(_open(name, reason) for name, reason in standing["not_armed"].items()))
 
 
