@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from baked_core import assets, manifest, plugins
 from baked_core.bundle import Baked
+from baked_core.compressed import Compressed
 from baked_core.database import Database, Opening, source_of
 from baked_core.door import Door
 from baked_core.errors import CoreError
@@ -43,7 +44,6 @@ class App:
 def create_app(baked: Baked, *, verify_token: str | None = None) -> App:
     """Make the application that serves ``baked``; ``/-/verify`` answers only to ``verify_token``."""
     _check_language(baked)
-    _check_language(baked)
     serving = _serving(baked)
     verify = verify_page(serving, verify_token) if verify_token else None
     door = Door.of(serving)
@@ -51,7 +51,7 @@ def create_app(baked: Baked, *, verify_token: str | None = None) -> App:
     mounts = _mounts(baked.root)
     life = partial(_life, serving.strangers)
     front = Front(public, door, frozenset(mounts), lambda kit: _rest(public, door, kit, verify, mounts), life)
-    return App(_wrapped(front, serving, front.kit.failures), life)
+    return App(Compressed(_wrapped(front, serving, front.kit.failures)), life)
 
 
 def _wrapped(app: ASGIApp, serving: Serving, failures: Failures) -> ASGIApp:
