@@ -1,5 +1,6 @@
 """The contract: what every target must do, run against each one that we ship and against the sample plugin."""
 
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import apsw
 import baked_folder
+import cut
 import httpx
 import pytest
 from baked_folder import FolderPublisher
@@ -24,10 +26,11 @@ from tampered import Change, tampered
 from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.bundle import Bundle
-from baked_publish.errors import LockedError, NotFoundError, PlanRefused, VerifyError
+from baked_publish.errors import LockedError, NotFoundError, PlanRefused, PublishError, VerifyError
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.pipeline import Outcome, Wish
 from baked_publish.publisher import Publisher
+from baked_publish.registry import patience
 from baked_publish.report import Silent
 from baked_publish.targets.cloudrun import CloudRunPublisher
 from baked_publish.targets.docker import DockerPublisher
@@ -303,3 +306,28 @@ def test_killed_at_any_step_what_was_live_stays_live_and_a_second_run_heals(benc
     assert healed.action == ("unchanged" if promoted else "published")
     assert not bench.publisher().candidates()
     assert len(bench.publisher().history()) == 2
+
+
+@pytest.mark.parametrize("bench", ["folder", "local", "registry"], indirect=True)
+def test_whatever_answer_goes_wrong_what_is_live_is_whole_and_a_second_run_heals(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FIRST_WAIT", 0.01)
+    with cut.tapped() as line:
+        bench.publish(1)
+        bench.publish(2)
+        answers = line.count // 2
+        for version, (kind, part) in enumerate(cut.FAULTS.items(), 3):
+            before = bench.publisher().live()
+            line.arm(kind, max(1, round(answers * part)))
+            with contextlib.suppress(PublishError):
+                bench.publish(version)
+            line.arm("", 0)
+            live = bench.publisher().live()
+            assert live is not None, kind
+            assert before is not None
+            verify(bench.publisher(), live, Silent())
+            assert kind != "late" or live.revision != before.revision
+            bench.publish(version)
+            assert not bench.publisher().candidates(), kind
+            assert bench.revision() != before.revision, kind
