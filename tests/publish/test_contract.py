@@ -93,7 +93,7 @@ def kind(request: pytest.FixtureRequest) -> tuple[type[Publisher], Mapping[str, 
     if request.param == "docker":
         return DockerPublisher, request.getfixturevalue("docker_options"), ""
     if request.param == "fly":
-        return FlyPublisher, request.getfixturevalue("fly_options"), ""
+        return FlyPublisher, request.getfixturevalue("fly_options"), f"c{uuid4().hex[:8]}-"  # its images outlive an app
     if request.param == "folder":
         return FolderPublisher, {}, ""
     if request.param == "registry":
