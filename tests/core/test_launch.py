@@ -51,10 +51,9 @@ def test_a_runner_that_dies_is_replaced(tmp_path: Path) -> None:
         zygote, *runners = children(server, 2)
         for each in runners:
             os.kill(each, signal.SIGKILL)
-        answers = [server.ask(SQL + b"select+1") for _ in range(3)]
-        assert answers[-1].status == 200
+        answers = [server.ask(SQL + b"select+1").status for _ in range(3)]
+        assert answers == [200, 200, 200], "nobody hears of it"
         assert zygote in family(server.process.pid)
-        assert gone(runners)
 
 
 def test_a_zygote_that_dies_is_replaced(tmp_path: Path) -> None:

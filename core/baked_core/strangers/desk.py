@@ -112,7 +112,9 @@ class Desk:
     async def _process(self) -> Process:
         while self._idle:
             process = self._idle.pop()
-            if not process.ended:
+            if not process.alive:
+                self._drop(process)
+            else:
                 if len(self._all) < self.answers.width + self._plan.spare:
                     self.refill()
                 return process

@@ -45,6 +45,19 @@ class Process:
             raise Ended
         self._number, self.armed = said.pid, said.armed
 
+    @property
+    def alive(self) -> bool:
+        """Whether it waits to be asked; one that the kernel ended meanwhile does not."""
+        if self.ended:
+            return False
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False  # it is gone, or says what nobody asked for
+
     async def send(self, frame: bytes) -> None:
         """Send a frame; raises Ended."""
         try:
