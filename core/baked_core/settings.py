@@ -7,6 +7,9 @@ from msgspec import Struct
 
 from baked_core.errors import ManifestError
 
+PROXIES: Final = "BAKED_TRUSTED_PROXIES"
+"""The environment name by which a target says how many proxies its platform has, where the setting says none."""
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """The values that one running app goes by."""
@@ -24,7 +27,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, "Megabytes that the answer to a query of a visitor may have, streamed CSV not counted"
     ] = 8
     trusted_proxies: Annotated[
-        int, "Proxies in front that add to X-Forwarded-For; visitors are told apart by what the first of them saw"
+        int,
+        "Proxies in front that add to X-Forwarded-For; visitors are told apart by what the first of them saw; "
+        "if 0, what a target knows of its platform",
     ] = 0
     sql_time_limit_ms: Annotated[int, "Milliseconds after which a query is stopped"] = 1000
     default_allow_sql: Annotated[bool, "Whether visitors may write SQL of their own"] = True

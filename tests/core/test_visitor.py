@@ -3,6 +3,8 @@
 import pytest
 
 from baked_core.http import HttpRequest
+from baked_core.settings import Settings
+from baked_core.strangers.plan import Plan
 from baked_core.visitor import Visitor, network
 
 
@@ -52,3 +54,13 @@ def test_an_address_stands_for_whoever_has_it_to_himself(address: str, found: st
 
 def test_a_client_on_a_unix_socket_has_no_address() -> None:
     assert visitor(None).address(0) == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "told", "proxies"), [(0, "", 0), (0, "2", 2), (1, "2", 1), (0, "many", 0), (0, "-1", 0)]
+)
+def test_a_target_tells_of_its_platforms_proxies(
+    monkeypatch: pytest.MonkeyPatch, setting: int, told: str, proxies: int
+) -> None:
+    monkeypatch.setenv("BAKED_TRUSTED_PROXIES", told)
+    assert Plan.of(Settings(trusted_proxies=setting), ()).proxies == proxies

@@ -207,8 +207,10 @@ def test_every_option_reaches_the_template() -> None:
     assert made.execution_environment == run_v2.ExecutionEnvironment.EXECUTION_ENVIRONMENT_GEN2
     assert made.service_account == "app@p.iam.gserviceaccount.com"
     assert made.vpc_access.network_interfaces[0].subnetwork == "sub"
-    reference = made.containers[0].env[1].value_source.secret_key_ref
-    assert (made.containers[0].env[1].name, reference.secret, reference.version) == ("KEY", "key", "7")
+    proxies, _token, secret = made.containers[0].env
+    assert (proxies.name, proxies.value) == ("BAKED_TRUSTED_PROXIES", "1")
+    reference = secret.value_source.secret_key_ref
+    assert (secret.name, reference.secret, reference.version) == ("KEY", "key", "7")
 
 
 def test_a_plan_names_the_settings_that_differ() -> None:

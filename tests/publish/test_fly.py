@@ -192,6 +192,7 @@ def test_a_machine_is_made_in_one_request_with_all_it_needs(flight: Flight) -> N
     assert config["image"] == f"{flight.cloud.images.host}/data@sha256:{flight.live().artifact_digest}"
     assert config["guest"] == {"cpu_kind": "shared", "cpus": 1, "memory_mb": 512}
     assert config["stop_config"] == {"signal": "SIGTERM", "timeout": "10s"}
+    assert config["env"]["BAKED_TRUSTED_PROXIES"] == "2"
     assert {key: config["metadata"][key] for key in ("fly_platform_version", "fly_process_group")} == {
         "fly_platform_version": "v2",
         "fly_process_group": "app",

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from baked_core.settings import Settings
+from baked_core.settings import PROXIES, Settings
 from baked_core.source import Source
 from baked_core.strangers.bounds import Bounds
 from baked_core.walls import STANDING, Walls
@@ -53,7 +53,7 @@ class Plan(Struct, frozen=True):
             spare=settings.num_spare_processes,
             queue=settings.sql_queue,
             seconds=settings.sql_time_limit_ms / 1000,
-            proxies=settings.trusted_proxies,
+            proxies=settings.trusted_proxies or _proxies(),
             spec=Spec(tuple(sources), bounds, walls),
         )
 
@@ -61,6 +61,12 @@ class Plan(Struct, frozen=True):
     def largest(self) -> int:
         """Bytes of the largest frame that a runner may send."""
         return 2 * self.spec.bounds.answer + (1 << 20) if self.spec.walls.memory else 1 << 31
+
+
+def _proxies() -> int:
+    """Return how many proxies the target told of; none for what is no number."""
+    told = os.environ.get(PROXIES, "")
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def cores() -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from baked_core.settings import PROXIES
 from baked_publish.cloudrun.options import CloudRunOptions
 from baked_publish.cloudrun.roster import ARTIFACT, BUNDLE, RELEASE, Revision
 from baked_publish.deployment import Change
@@ -12,6 +13,8 @@ from baked_publish.shapes import inner, items
 MADE_BY: Final = {"managed-by": "baked-data"}
 PROBE_FOR: Final = 240
 """Seconds that the platform waits for a revision, its most: cloud.google.com/run/docs/configuring/healthchecks."""
+FRONTS: Final = "1"
+"""Google's front end writes who spoke to it into X-Forwarded-For, as the only or the last address."""
 EXECUTION: Final = {"gen1": "EXECUTION_ENVIRONMENT_GEN1", "gen2": "EXECUTION_ENVIRONMENT_GEN2"}
 JSON = Mapping[str, Any]
 
@@ -48,7 +51,7 @@ def about(release: str, bundle: str, artifact: str) -> dict[str, str]:
 
 
 def _container(given: CloudRunOptions, image: str, environment: Mapping[str, str]) -> JSON:
-    variables = [{"name": name, "value": value} for name, value in environment.items()]
+    variables = [{"name": name, "value": value} for name, value in {PROXIES: FRONTS, **environment}.items()]
     return {
         "image": image,
         "ports": [{"containerPort": PORT}],

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from baked_core.settings import PROXIES
 from baked_publish.images.config import PORT
 from baked_publish.machines.record import INDEX, LAUNCH, RECORD, Record
 
 STOP_WITHIN: Final = 10
 """Seconds that a server gets to end what is under way; the app itself needs less."""
+FRONTS: Final = "2"
+"""The last address in X-Forwarded-For is the app's own, the one before it the visitor's:
+fly.io/docs/networking/request-headers."""
 RETRIES: Final = 10
 """Starts of a server that crashes, before its machine stays stopped: flyctl's own number."""
 JSON = dict[str, Any]
@@ -26,7 +30,7 @@ def body(name: str, image: str, record: Record, launch: str, index: int, private
         "skip_service_registration": True,
         "config": {
             "image": image,
-            "env": {**private, "PRIMARY_REGION": regions[0]},
+            "env": {PROXIES: FRONTS, **private, "PRIMARY_REGION": regions[0]},
             "guest": {"cpu_kind": options["cpu_kind"], "cpus": options["cpus"], "memory_mb": options["memory"]},
             "services": [service(options)],
             "restart": {"policy": "on-failure", "max_retries": RETRIES},
