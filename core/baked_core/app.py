@@ -11,12 +11,12 @@ from baked_core import assets, manifest, plugins
 from baked_core.bundle import Baked
 from baked_core.compressed import Compressed
 from baked_core.database import Database, Opening, source_of
-from baked_core.door import Door
 from baked_core.errors import CoreError
 from baked_core.failures import Failures
 from baked_core.front import Front, Kit, Life
 from baked_core.http import ASGIApp, Handler, Receive, Scope, Send
 from baked_core.mounted import Mounted
+from baked_core.permissions.door import Door
 from baked_core.request import Serving
 from baked_core.settings import Settings
 from baked_core.strangers.choose import Prepare, Strangers, choose

@@ -6,7 +6,7 @@ from typing import Final
 import apsw
 from msgspec import Struct
 
-from baked_core.policy import EVERYTHING, folded
+from baked_core.permissions.policy import EVERYTHING, folded
 
 PRAGMAS: Final = frozenset(("table_info", "table_xinfo", "index_list", "foreign_key_list"))
 """Pragmas that describe the table which their argument names."""

@@ -14,7 +14,7 @@ from baked_core.authorizer import Authorizer
 from baked_core.errors import OutOfMemory, QueryError, QueryTimeout
 from baked_core.guard import functions, guard, limit
 from baked_core.handle import Sqlite, opened, seal
-from baked_core.policy import EVERYTHING, Policy
+from baked_core.permissions.policy import EVERYTHING, Policy
 from baked_core.reads import reads
 from baked_core.source import Source
 from baked_core.values import BrokenText, Row, Value

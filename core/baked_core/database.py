@@ -19,11 +19,12 @@ from typing import Final, Self, TypeVar
 import apsw
 from msgspec import Struct
 
-from baked_core import manifest, unseen
+from baked_core import manifest
 from baked_core.connection import Connection, Rows
 from baked_core.errors import ManifestError, NotFound, QueryError, QueryTimeout, nearest
 from baked_core.handle import Sqlite, opened
-from baked_core.policy import EVERYTHING, Policy
+from baked_core.permissions import unseen
+from baked_core.permissions.policy import EVERYTHING, Policy
 from baked_core.settings import Settings
 from baked_core.source import Source
 from baked_core.sql import quote

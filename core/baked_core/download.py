@@ -6,10 +6,10 @@ from starlette.responses import FileResponse
 
 from baked_core import headers
 from baked_core.database import Database
-from baked_core.door import Door
 from baked_core.errors import Forbidden, NotFound, nearest
 from baked_core.http import HttpRequest, Response, Sendable
 from baked_core.metadata import of_database
+from baked_core.permissions.door import Door
 from baked_core.request import Serving
 from baked_core.urls import tilde_decode
 

@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from baked_core import headers, visitor
 from baked_core.args import Args
-from baked_core.door import Door
 from baked_core.errors import CLOSED, Forbidden
 from baked_core.http import HttpRequest, Response, Sendable, redirect
 from baked_core.page import Page, Redirect
+from baked_core.permissions.door import Door
 from baked_core.renderers import blob, json, markdown
 from baked_core.request import Request, Serving
 from baked_core.trace import CURRENT, Trace

@@ -6,11 +6,11 @@ from typing import Any
 
 from baked_core import headers
 from baked_core.args import Args
-from baked_core.door import Door
 from baked_core.endpoint import Renderers, urls_of
 from baked_core.errors import CLOSED, CoreError, Forbidden, Later, NotFound, suggested
 from baked_core.http import Headers, HttpRequest, Sendable
 from baked_core.page import ErrorPage, Link
+from baked_core.permissions.door import Door
 from baked_core.renderers import json
 from baked_core.request import Request, Serving
 from baked_core.urls import Urls, tilde_decode

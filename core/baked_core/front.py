@@ -7,11 +7,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from baked_core import static
-from baked_core.door import Door
 from baked_core.endpoint import DATA, RECORD, Endpoint, Renderers
 from baked_core.errors import CoreError
 from baked_core.failures import Failures
 from baked_core.http import ASGIApp, Handler, HttpRequest, Receive, Response, Scope, Send, Sendable
+from baked_core.permissions.door import Door
 from baked_core.request import Serving
 from baked_core.urls import tilde_encode
 from baked_core.views.named import named

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
 
-from baked_core.allow import Actor
 from baked_core.configured import Configured
 from baked_core.errors import ManifestError
 from baked_core.http import ASGIApp, HttpRequest
 from baked_core.metadata import Metadata
+from baked_core.permissions.allow import Actor
 
 NAME: Final = "baked_data"
 Wrapper = Callable[[ASGIApp], ASGIApp]

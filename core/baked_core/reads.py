@@ -5,7 +5,7 @@ from contextlib import suppress
 import apsw
 
 from baked_core.handle import Sqlite
-from baked_core.policy import folded
+from baked_core.permissions.policy import folded
 
 
 class _Blank(dict[str, None]):

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
-from baked_core.allow import Actor
 from baked_core.args import Args
 from baked_core.bundle import Baked
 from baked_core.canned import Canned, find
 from baked_core.database import Database
 from baked_core.errors import NotFound, nearest
 from baked_core.facets import Facet
+from baked_core.permissions.allow import Actor
+from baked_core.permissions.sight import Sight
 from baked_core.plugins import Plugins
 from baked_core.settings import Settings
-from baked_core.sight import Sight
 from baked_core.strangers.choose import Strangers
 from baked_core.urls import Urls
 

@@ -6,11 +6,11 @@ from typing import Any, Final
 from starlette.routing import BaseRoute, Mount, Route
 
 from baked_core import crawlers, headers, own, static
-from baked_core.door import Door
 from baked_core.download import download
 from baked_core.endpoint import DATA, RECORD, AnyView, Endpoint, Renderers, urls_of, with_query
 from baked_core.errors import NotFound
 from baked_core.http import Handler, HttpRequest, Response, redirect
+from baked_core.permissions.door import Door
 from baked_core.request import Serving
 from baked_core.urls import Urls, is_canonical
 from baked_core.views import own as views_own

@@ -6,14 +6,14 @@ from pathlib import Path
 import apsw
 
 from baked_core.canned import all_of
-from baked_core.closure import Reads
-from baked_core.judge import Judge
 from baked_core.manifest import Database, Manifest, Table, View
 from baked_core.metadata import hidden_columns
+from baked_core.permissions.closure import Reads
+from baked_core.permissions.judge import Judge
+from baked_core.permissions.rules import Rules
+from baked_core.permissions.sight import Sight
 from baked_core.reads import reads
-from baked_core.rules import Rules
 from baked_core.settings import Settings
-from baked_core.sight import Sight
 from baked_publish.sqlite_uri import file_uri
 
 

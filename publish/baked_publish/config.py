@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from baked_core.manifest import Database
-from baked_core.rules import KEYS
+from baked_core.permissions.rules import KEYS
 from baked_core.settings import SETTINGS, Setting
 from baked_publish import permitted
 from baked_publish.errors import ConfigError

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from baked_core.manifest import Database, Table
-from baked_core.rules import ACTIONS, KEYS
+from baked_core.permissions.rules import ACTIONS, KEYS
 from baked_publish.shapes import is_list, is_object
 from baked_publish.suggest import nearest
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from baked_core.manifest import FILE_NAME, Manifest, canonical
-from baked_core.rules import Rules
+from baked_core.permissions.rules import Rules
 from baked_core.urls import tilde_encode
 from baked_publish.deployment import Candidate, Deployment
 from baked_publish.errors import VerifyError

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from baked_core.allow import allows
+from baked_core.permissions.allow import allows
 
 ACTORS: list[dict[str, Any] | None] = [
     None,

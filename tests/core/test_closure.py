@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from baking import baked_of
 
-from baked_core.closure import Closure, mentions, told
 from baked_core.manifest import Database
-from baked_core.policy import Policy
+from baked_core.permissions.closure import Closure, mentions, told
+from baked_core.permissions.policy import Policy
 
 SCHEMA = """
 create table person(id integer primary key, name text, mail text, born integer,

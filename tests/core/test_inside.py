@@ -9,7 +9,7 @@ import pytest
 from strange import answered, source_at
 
 from baked_core.errors import BadRequest, OutOfMemory, QueryError, QueryTimeout
-from baked_core.policy import EVERYTHING, Policy
+from baked_core.permissions.policy import EVERYTHING, Policy
 from baked_core.source import Source
 from baked_core.strangers.bounds import Bounds
 from baked_core.strangers.inside import Inside

@@ -10,7 +10,7 @@ from house import CHECKOUT
 from starlette.testclient import TestClient
 
 from baked_core.app import create_app
-from baked_core.rules import ACTIONS
+from baked_core.permissions.rules import ACTIONS
 from baked_publish.audience import unseen
 from baked_publish.config import load
 from baked_publish.report import Silent

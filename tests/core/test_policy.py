@@ -1,6 +1,6 @@
 """A Policy compares names as SQLite does."""
 
-from baked_core.policy import EVERYTHING, Policy
+from baked_core.permissions.policy import EVERYTHING, Policy
 
 
 def test_names_are_compared_without_the_case_of_ascii_letters_only() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from baked_core.errors import ManifestError
-from baked_core.tokens import Tokens, bearer
+from baked_core.permissions.tokens import Tokens, bearer
 
 LONG = "a-long-token-of-somebody"
 
@@ -79,7 +79,7 @@ def test_every_token_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
         compared.append(one)
         return one == other
 
-    monkeypatch.setattr("baked_core.tokens.compare_digest", compare)
+    monkeypatch.setattr("baked_core.permissions.tokens.compare_digest", compare)
     tokens = Tokens.of({"tokens": {f"n{number}": digest(f"{LONG}{number}") for number in range(5)}})
     assert tokens.actor(f"{LONG}0") == {"id": "n0"}
     assert len(compared) == 5

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baked_core.policy import Policy
+from baked_core.permissions.policy import Policy
 from baked_core.strangers import errand, wire
 from baked_core.strangers.errand import Errand
 from baked_core.strangers.job import Job

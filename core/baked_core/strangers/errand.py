@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from baked_core.policy import Policy
+from baked_core.permissions.policy import Policy
 from baked_core.strangers import wire
 from baked_core.strangers.job import Job
 from baked_core.values import Value

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from baked_core.policy import EVERYTHING, Policy
+from baked_core.permissions.policy import EVERYTHING, Policy
 from baked_core.values import Value
 
 CELLS: Final = "cells"

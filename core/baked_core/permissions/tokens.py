@@ -8,10 +8,10 @@ from typing import Any, Final, Self
 
 from msgspec import Struct
 
-from baked_core.allow import Actor
 from baked_core.configured import resolved
 from baked_core.errors import ManifestError
 from baked_core.metadata import Metadata
+from baked_core.permissions.allow import Actor
 from baked_core.shapes import is_list, is_object
 
 SHORTEST: Final = 16

@@ -5,16 +5,16 @@ from typing import Final, Self
 
 from msgspec.structs import replace
 
-from baked_core import narrow
-from baked_core.allow import Actor
 from baked_core.http import HttpRequest
-from baked_core.judge import Judge
 from baked_core.manifest import Database, canonical
-from baked_core.policy import Policy
+from baked_core.permissions import narrow
+from baked_core.permissions.allow import Actor
+from baked_core.permissions.judge import Judge
+from baked_core.permissions.policy import Policy
+from baked_core.permissions.rules import Rules
+from baked_core.permissions.sight import Sight
+from baked_core.permissions.tokens import Tokens, bearer
 from baked_core.request import Serving
-from baked_core.rules import Rules
-from baked_core.sight import Sight
-from baked_core.tokens import Tokens, bearer
 
 MOST: Final = 500
 """Actors whose Serving is remembered."""

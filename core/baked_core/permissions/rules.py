@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from baked_core.allow import Actor, allows
 from baked_core.metadata import Metadata, of_database, of_query, of_table
+from baked_core.permissions.allow import Actor, allows
 
 INSTANCE: Final = "view-instance"
 DATABASE: Final = "view-database"

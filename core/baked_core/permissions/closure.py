@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from baked_core import unseen
 from baked_core.manifest import Column, Database, Table, View
-from baked_core.policy import Policy, folded
+from baked_core.permissions import unseen
+from baked_core.permissions.policy import Policy, folded
 
 Reads = frozenset[tuple[str, str]]
 """Tables and columns that a statement reads, in lower case, those behind a view included."""

@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from baked_core.closure import told
 from baked_core.manifest import Column, Database, ForeignKey, Table, View
 from baked_core.metadata import Metadata
-from baked_core.policy import Policy, folded
-from baked_core.rules import KEYS
+from baked_core.permissions.closure import told
+from baked_core.permissions.policy import Policy, folded
+from baked_core.permissions.rules import KEYS
+from baked_core.permissions.sight import Sight
 from baked_core.shapes import is_object
-from baked_core.sight import Sight
 
 _ONE: Final = ("sort", "sort_desc", "label_column", "fts_pk")
 """Keys of a table that name a column."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from baked_core import canned
-from baked_core.allow import Actor
-from baked_core.closure import Closure, Reads
 from baked_core.manifest import Database, Manifest
 from baked_core.metadata import hidden_columns
-from baked_core.policy import Policy
-from baked_core.rules import Rules
-from baked_core.sight import Name, Sight
+from baked_core.permissions.allow import Actor
+from baked_core.permissions.closure import Closure, Reads
+from baked_core.permissions.policy import Policy
+from baked_core.permissions.rules import Rules
+from baked_core.permissions.sight import Name, Sight
 from baked_core.sql import quote
 
 Policies = Mapping[str, Policy]
