@@ -148,11 +148,11 @@ def test_answers_to_somebody_are_kept_by_nobody(client: TestClient) -> None:
     for place in ("/data/staff.json", "/data/staff", "/", "/-/actor.json", "/data/nothing", "/vault_zq.db"):
         answer = client.get(place, headers=ALICE)
         assert answer.headers["cache-control"] == "private, no-store"
-        assert answer.headers["vary"] == "Cookie, Authorization"
+        assert answer.headers["vary"].startswith("Cookie, Authorization")  # and what it is packed with
         if not place.endswith(".db"):
             assert "etag" not in answer.headers
     public = client.get("/data/visit.json")
-    assert public.headers["vary"] == "Cookie, Authorization"
+    assert public.headers["vary"].startswith("Cookie, Authorization")
     assert "max-age" in public.headers["cache-control"]
     again = client.get("/data/visit.json", headers={**ALICE, "if-none-match": public.headers["etag"]})
     assert again.status_code == 200
