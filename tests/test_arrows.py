@@ -47,7 +47,7 @@ LATE = {
         "google",
         "httpx",
         "jinja2",
-        "jsonschema",
+        "jsonschema_rs",
         "kingfisher_sdk",
         "phonenumbers",
         "requests",

@@ -187,16 +187,12 @@ class Database:
         finally:
             sqlite.close()
 
-    def answer(self, sql: str, *, seconds: float, max_rows: int) -> Rows:
-        """Answer the publisher, who has the token of this deployment: read only, on a connection opened anew; blocks.
+    async def answer(self, sql: str, *, seconds: float, max_rows: int) -> Rows:
+        """Answer the publisher, who has the token of this deployment, where a stranger would be answered.
 
-        Raises QueryError and QueryTimeout.
+        Nothing that was baked is held back, and the time limit is the publisher's. Raises what ``query`` raises.
         """
-        connection = Connection(self._opening.source, guarded=True, prepare=self._opening.prepare)
-        try:
-            return connection.fetch(sql, (), seconds=seconds, max_rows=max_rows)
-        finally:
-            connection.close()
+        return await self._strangers.answer(Job(self.name, sql, (), seconds, max_rows))
 
     def reads(self, statements: Mapping[str, str]) -> Mapping[str, frozenset[tuple[str, str]] | None]:
         """Tell of each statement which tables and columns it would read, see ``Connection.reads``; blocks."""

@@ -1,9 +1,10 @@
 """The project: ``publish.yaml``, the one file that is kept in git beside databases, and what it makes the defaults."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from baked_publish import plugins
 from baked_publish.config import PROJECT, load
@@ -11,6 +12,9 @@ from baked_publish.errors import ConfigError
 from baked_publish.expectations import Expectation
 from baked_publish.shapes import is_list, is_object
 from baked_publish.suggest import nearest
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError
 
 JSON = dict[str, Any]
 Lines = dict[tuple[str | int, ...], int]
@@ -152,15 +156,19 @@ def _value(node: Any, at: tuple[str | int, ...], lines: Lines, path: Path) -> An
         return node.value
     loader: Any = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node)
+        said = loader.construct_object(node)
+        json.dumps(said, allow_nan=False, ensure_ascii=False).encode()
     except yaml.YAMLError as exc:
         raise ConfigError(f"{path}:{lines[at]}: {' '.join(str(exc).split())}") from exc
+    except (TypeError, ValueError) as exc:
+        raise ConfigError(f"{path}:{lines[at]}: {str(node.value)!r} is nothing that JSON can say") from exc
     finally:
         loader.dispose()
+    return said
 
 
 def _validate(said: JSON, lines: Lines, path: Path) -> None:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - only a folder with a project pays for it
+    from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - only a folder with a project pays for it
 
     from baked_publish.schema import schema  # noqa: PLC0415 - it imports the targets that the file names
 
@@ -172,39 +180,41 @@ def _validate(said: JSON, lines: Lines, path: Path) -> None:
             raise ConfigError(f"{path}:{line}: {target!r} is not a target{nearest(target, known)}: {', '.join(known)}")
     wanted = {*(named if is_object(named) else ()), *([said["target"]] if said.get("target") in known else ())}
     held = schema(wanted or None)
-    validator: Any = Draft202012Validator(held)
-    errors = [problem for error in validator.iter_errors(said) for problem in _problems(error, lines)]
+    errors = [each for error in Draft202012Validator(held).iter_errors(said) for each in _problems(error, held, lines)]
     if errors:
         raise ConfigError("\n".join(f"{path}:{line}: {words}" for line, words in sorted(errors)))
 
 
-def _problems(error: Any, lines: Lines) -> Iterator[tuple[int, str]]:
-    """Yield line and words of what a schema finds wrong."""
-    at = tuple(error.absolute_path)
+def _problems(error: "ValidationError", held: JSON, lines: Lines) -> Iterator[tuple[int, str]]:
+    """Yield line and words of what the schema ``held`` finds wrong."""
+    at, kind = tuple(error.instance_path), error.kind
     where = ".".join(map(str, at))
     line = lines.get(at, 1)
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        for key in [each for each in error.instance if each not in known]:
+    if isinstance(kind, kind.AdditionalProperties):
+        known = list(_within(held, error.schema_path[:-1])["properties"])
+        for key in kind.unexpected:
             of = f" of {where}" if where else ""
             yield lines.get((*at, key), line), f"{key!r} is not a key{of}{nearest(key, known)}"
-    elif error.validator == "required":
-        yield line, f"{where or 'the file'} needs {error.message.split()[0]}"
-    elif error.validator == "anyOf":
-        yield (
-            line,
-            f"{where} needs one of at_least, at_most, equals, no_rows"
-            if "sql" in str(error.instance)
-            else (f"{where} is {error.instance!r}, which cannot be"),
-        )
-    elif error.validator == "type":
-        yield (
-            line,
-            f"{where} is {error.instance!r}, it must be {KINDS.get(error.validator_value, error.validator_value)}",
-        )
-    elif error.validator == "enum":
-        options = list(map(str, error.validator_value))
+    elif isinstance(kind, kind.Required):
+        yield line, f"{where or 'the file'} needs {kind.property!r}"
+    elif isinstance(kind, kind.AnyOf) and "sql" in str(error.instance):
+        yield line, f"{where} needs one of at_least, at_most, equals, no_rows"
+    elif isinstance(kind, kind.AnyOf):
+        yield line, f"{where} is {error.instance!r}, which cannot be"
+    elif isinstance(kind, kind.Type):
+        wanted = " or ".join(KINDS.get(each, each) for each in kind.types)
+        yield line, f"{where} is {error.instance!r}, it must be {wanted}"
+    elif isinstance(kind, kind.Enum):
+        options = list(map(str, kind.options))
         near = nearest(str(error.instance), options)
         yield line, f"{where} is {error.instance!r}{near}; it must be one of: {', '.join(options)}"
     else:
         yield line, f"{where} is {error.instance!r}, which cannot be: see docs/publish-yaml.md"
+
+
+def _within(held: Any, path: Sequence[str | int]) -> Any:
+    """Return the part of a schema that lies at ``path``."""
+    found = held
+    for each in path:
+        found = found[each]
+    return found

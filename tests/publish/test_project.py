@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from house import CHECKOUT
-from jsonschema import Draft202012Validator
+from jsonschema_rs import meta
 from line import ROWS, make_database, program
 
 from baked_publish.errors import ConfigError
@@ -119,6 +119,10 @@ WRONG = [
     ("settings:\n  default_page_sise: 3", "", "'default_page_sise'"),
     ("metadata:\n  titel: x", "", "did you mean 'title'?"),
     ("a: [", "", "is not YAML"),
+    ("keep: .nan", "1:", "'.nan' is nothing that JSON can say"),
+    ("name: !!binary aGVsbG8=", "1:", "'aGVsbG8=' is nothing that JSON can say"),
+    ('name: "\\ud800"', "1:", "is nothing that JSON can say"),
+    ("static: [1]", "1:", "static.0 is 1, it must be a text"),
     ("- a", "1:", "keys and values are needed"),
 ]
 
@@ -230,6 +234,6 @@ def test_init_writes_a_file_that_is_right(tmp_path: Path) -> None:
 
 def test_the_schema_is_one_and_lies_beside_the_documentation() -> None:
     made = schema()
-    Draft202012Validator.check_schema(made)
+    meta.validate(made)
     assert json.loads((CHECKOUT / "docs" / "publish.schema.json").read_text("utf-8")) == json.loads(json.dumps(made))
     assert {"local", "docker", "registry"} <= set(made["properties"]["targets"]["properties"])
