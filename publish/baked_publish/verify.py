@@ -35,7 +35,9 @@ def verify(publisher: Publisher, at: Candidate | Deployment, report: Report) -> 
     for path in _pages(manifest):
         publisher.fetch(at, path, {})
     tables = sum(len(database.tables) for database in manifest.databases.values())
-    report.info(f"{len(manifest.databases)} databases, {tables} tables counted, every file hashed: all as baked")
+    databases = len(manifest.databases)
+    found = f"{databases} database{'' if databases == 1 else 's'}, {tables} table{'' if tables == 1 else 's'}"
+    report.info(f"{found} counted, every file hashed: all as baked")
     return manifest
 
 
