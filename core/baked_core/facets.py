@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from baked_core.args import Args
 from baked_core.errors import BadRequest, nearest
 from baked_core.filters import OPERATORS, Filter
-from baked_core.manifest import Column
+from baked_core.manifest import Column, Figures
 from baked_core.metadata import Metadata
 from baked_core.settings import Settings
 from baked_core.sql import Clause, Select, quote
@@ -20,7 +20,7 @@ COLUMN: Final = "column"
 KINDS: Final = {COLUMN: "_facet", "array": "_facet_array", "date": "_facet_date"}
 """The argument of each kind of facet."""
 SAMPLE: Final = 1000
-"""Rows in which suggestions are looked for."""
+"""Rows in which suggestions are looked for, by the bake among all and by a page among those it asks for."""
 MOST: Final = 100
 """Columns in which suggestions are looked for."""
 
@@ -84,23 +84,33 @@ def size(args: Args, said: Metadata, settings: Settings) -> int:
 
 
 def sample(select: Select, columns: Sequence[Column]) -> Clause:
-    """Return the statement that looks at the first rows: four figures a column, and the number of rows."""
-    inner = Select(select.table, tuple(column.name for column in columns), select.where, limit=SAMPLE).page()
-    figures = ", ".join(figure for column in columns for figure in _figures(quote(column.name)))
-    return Clause(f"select {figures}, count(*) from ({inner.sql})", inner.params)  # noqa: S608 - quoted
+    """Return the statement that looks at the first rows of ``select`` for the figures of ``columns``."""
+    names = tuple(column.name for column in columns)
+    inner = Select(select.table, names, select.where, select.order, limit=SAMPLE).page()
+    figures = ", ".join(figure for name in names for figure in _figures(quote(name)))
+    return Clause(f"select {figures} from ({inner.sql})", inner.params)  # noqa: S608 - quoted
 
 
-def suggestions(row: Row, columns: Sequence[Column], size: int) -> list[Facet]:
-    """Read the answer to ``sample``: columns first, then dates, then arrays."""
+def read(row: Row, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return ``columns`` with their figures from the answer to ``sample``."""
+    numbers = [value if isinstance(value, int) else 0 for value in row]
+    width = len(Figures.__struct_fields__)
+    return tuple(
+        replace(column, figures=Figures(*numbers[first : first + width]))
+        for first, column in zip(range(0, len(numbers), width), columns, strict=True)
+    )
+
+
+def suggestions(columns: Sequence[Column], size: int) -> list[Facet]:
+    """Return what the figures of ``columns`` recommend: columns first, then dates, then arrays."""
     found: dict[str, list[Facet]] = {kind: [] for kind in (COLUMN, "date", "array")}
-    figures = [value if isinstance(value, int) else 0 for value in row]
-    for number, column in enumerate(columns):
-        filled, distinct, days, arrays = figures[number * 4 : number * 4 + 4]
-        if 1 < distinct <= size and distinct < filled:
+    for column in columns:
+        said = column.figures or Figures()
+        if 1 < said.distinct <= size and said.distinct < said.filled:
             found[COLUMN].append(Facet(COLUMN, column))
-        if filled and days == filled:
+        if said.filled and said.days == said.filled:
             found["date"].append(Facet("date", column))
-        if filled and arrays == filled:
+        if said.filled and said.arrays == said.filled:
             found["array"].append(Facet("array", column))
     return [facet for kind in found.values() for facet in kind]
 
@@ -141,6 +151,7 @@ def _where(select: Select, condition: str) -> Clause:
 
 
 def _figures(column: str) -> tuple[str, ...]:
+    """Return the SQL of each of the ``Figures``."""
     text = f"typeof({column}) = 'text'"
     return (
         f"count({column})",

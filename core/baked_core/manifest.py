@@ -14,12 +14,30 @@ from msgspec import DecodeError, Struct, field, json, to_builtins
 from baked_core.errors import ManifestError
 
 FORMAT: Final = 1
+"""The format; a field that is new and has a default makes no new one.
+
+An app refuses fields it does not know, and need not know them: each artifact carries the app of its Manifest. Only a
+``publish`` older than the one that published may be told to bake again.
+"""
 FILE_NAME: Final = "manifest.json"
 
 
 def canonical(value: object) -> bytes:
     """Serialise ``value`` as JSON with sorted keys and no white space: the same value, the same bytes."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+class Figures(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the first rows of a table say of one column: four numbers, in JSON a list in this order."""
+
+    filled: int = 0
+    """Values that are not NULL."""
+    distinct: int = 0
+    """Different ones among them."""
+    days: int = 0
+    """Those that begin with a day."""
+    arrays: int = 0
+    """Those that are JSON arrays."""
 
 
 class Column(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +50,8 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
     primary_key: int = 0
     """Position in the primary key from 1, or 0."""
     generated: bool = False
+    figures: Figures | None = None
+    """What tells whether a facet by it is worth a look; None where the bake has not looked: views, keys."""
 
 
 class Index(Struct, frozen=True, forbid_unknown_fields=True):

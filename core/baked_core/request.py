@@ -9,7 +9,7 @@ from baked_core.bundle import Baked
 from baked_core.canned import Canned, find
 from baked_core.database import Database
 from baked_core.errors import NotFound, nearest
-from baked_core.facets import Facet
+from baked_core.manifest import Column
 from baked_core.permissions.allow import Actor
 from baked_core.permissions.sight import Sight
 from baked_core.plugins import Plugins
@@ -17,7 +17,7 @@ from baked_core.settings import Settings
 from baked_core.strangers.choose import Strangers
 from baked_core.urls import Urls
 
-Suggestions = dict[tuple[str, str, int], list[Facet]]
+Figured = dict[tuple[str, str], Sequence[Column]]
 
 
 class Serving(Struct, frozen=True):
@@ -30,10 +30,8 @@ class Serving(Struct, frozen=True):
     plugins: Plugins | None = None
     origins: str = ""
     """Other hosts whose styles and scripts the publisher's pages load."""
-    suggestions: dict[tuple[str, str, int], list[Facet]] = field(
-        default_factory=dict[tuple[str, str, int], list[Facet]]
-    )
-    """The facets that were found worth a look, by database, table and number of values: looked for once."""
+    figured: Figured = field(default_factory=Figured)
+    """Columns with their figures, by database and name, of what the bake does not look at (views): looked at once."""
     sight: Sight | None = None
     """What the reader may see, where not everybody may see everything; all of the above holds no more than that."""
     anonymous: Sight | None = None

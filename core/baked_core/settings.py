@@ -37,7 +37,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_csv_mb: Annotated[int, "Megabytes after which streamed CSV is broken off; 0 for no limit"] = 100
     default_facet_size: Annotated[int, "Values that a facet shows"] = 30
     facet_time_limit_ms: Annotated[int, "Milliseconds after which a facet is given up"] = 200
-    facet_suggest_time_limit_ms: Annotated[int, "Milliseconds after which suggesting facets is given up"] = 50
+    facet_suggest_time_limit_ms: Annotated[
+        int, "Milliseconds after which looking for facets in filtered rows, or in a view, is given up"
+    ] = 50
     allow_facet: Annotated[bool, "Whether visitors may ask for facets of their own"] = True
     suggest_facets: Annotated[bool, "Whether facets are suggested"] = True
     allow_download: Annotated[bool, "Whether the database files may be downloaded"] = True

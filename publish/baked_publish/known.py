@@ -27,6 +27,8 @@ SETTLED: Final = 2_000_000_000
 """Nanoseconds since the last write after which a file's times tell of the next one; coarse for any file system."""
 MOST: Final = 1000
 """Files remembered; the oldest are forgotten first."""
+KNOWLEDGE: Final = 2
+"""Another number whenever the bake comes to know more of a file, so that what it knew before is asked for no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def state_of(path: Path, **asked: Any) -> State | None:
     seen = path.stat()
     if time.time_ns() - max(seen.st_mtime_ns, seen.st_ctime_ns) < SETTLED:
         return None
-    program = f"{version('baked-data')} {apsw.sqlite_lib_version()} {apsw.apsw_version()}"
+    program = f"{version('baked-data')}.{KNOWLEDGE} {apsw.sqlite_lib_version()} {apsw.apsw_version()}"
     where = str(path.resolve())
     return State(where, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, asked, program)
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import apsw
+from msgspec.structs import replace
 
 from baked_core.manifest import Column, Database, ForeignKey, Index, Table, View
+from baked_publish.figures import figured
 from baked_publish.report import Report, Silent
 
 ROWIDS: Final = ("rowid", "_rowid_", "oid")
@@ -47,8 +49,8 @@ def describe(
 ) -> Database:
     """Describe the main database of ``connection``; ``hidden`` names tables and views that pages leave out.
 
-    Every table is counted. A view that cannot be prepared, and a virtual table whose module is not there, are listed
-    hidden and without columns, with a warning.
+    Every table is counted, and its first rows looked at. A view that cannot be prepared, and a virtual table whose
+    module is not there, are listed hidden and without columns, with a warning.
     """
     seen = _Schema(connection, name, frozenset(hidden), report or Silent())
     tables = {each.name: seen.table(each) for each in seen.listed.values() if each.kind != "view"}
@@ -80,7 +82,7 @@ class _Schema:
         except apsw.SQLError as exc:
             self._report.warning(f"table {self._name}.{name} cannot be read and is hidden: {exc}")
             columns, count, hidden = (), 0, True
-        return Table(
+        table = Table(
             name=name,
             columns=columns,
             count=count,
@@ -94,6 +96,7 @@ class _Schema:
             hidden=hidden,
             sql=listed.sql,
         )
+        return replace(table, columns=figured(self._connection, table))
 
     def view(self, listed: Listed) -> View:
         """Describe a view."""

@@ -1,11 +1,17 @@
 """Facets count the same values as SQLite asked by hand, lead to the rows they count, and give up politely."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from baking import baked_of
 from starlette.testclient import TestClient
+
+from baked_core.app import create_app
+from baked_core.bundle import Baked
 
 Serve = Callable[..., TestClient]
 
@@ -172,6 +178,48 @@ def test_suggestions(client: TestClient) -> None:
     assert client.get("/data/place.json?_extra=suggested_facets&_nosuggest=1").json()["suggested_facets"] == []
     narrowed = client.get("/data/place.json?_extra=suggested_facets&state=AT").json()["suggested_facets"]
     assert [each["name"] for each in narrowed] == ["made", "tags"]
+
+
+def asked(client: TestClient, path: str) -> tuple[list[str], list[str]]:
+    """Return the facets that are suggested, and the statements that looked for them."""
+    body = client.get(f"{path}&_size=0&_extra=suggested_facets&_trace=1").json()
+    looks = [each["sql"] for each in body["_trace"]["traces"] if "json_array_length" in each["sql"]]
+    return [each["name"] for each in body["suggested_facets"]], looks
+
+
+def test_what_the_bake_found_is_suggested_without_a_look(serve: Serve) -> None:
+    client = serve(data=DATA, settings={"trace_debug": True})
+    assert asked(client, "/data/place.json?_facet=state") == (["kind", "mixed", "made", "tags"], [])
+    assert asked(client, "/data/place.json?_sort=state")[1] == []
+    assert asked(client, "/data/many.json?_facet_size=40") == (["g"], [])
+    assert asked(client, "/data/many.json?_facet_size=39") == ([], [])
+
+
+def test_some_of_the_rows_are_looked_at_each_time(serve: Serve) -> None:
+    client = serve(data=DATA, settings={"trace_debug": True})
+    for _ in range(2):
+        names, looks = asked(client, "/data/place.json?state=AT")
+        assert (names, len(looks)) == (["made", "tags"], 1)
+
+
+def test_a_view_is_looked_at_once(serve: Serve) -> None:
+    client = serve(data=DATA, settings={"trace_debug": True})
+    first, second = asked(client, "/data/v.json?_nocount=1"), asked(client, "/data/v.json?_facet_size=5")
+    assert (first[0], len(first[1])) == (["state", "tags"], 1)
+    assert second == (["state", "tags"], [])
+
+
+def test_a_manifest_without_figures_has_the_rows_looked_at(tmp_path: Path) -> None:
+    baked = baked_of(tmp_path, data=DATA, settings={"trace_debug": True})
+    told = json.loads(baked.manifest.to_json())
+    for table in told["databases"]["data"]["tables"].values():
+        for column in table["columns"]:
+            del column["figures"]
+    (tmp_path / "manifest.json").write_text(json.dumps(told))
+    with TestClient(create_app(Baked.open(tmp_path))) as client:
+        names, looks = asked(client, "/data/place.json?_nocount=1")
+        assert (names, len(looks)) == (["state", "kind", "mixed", "made", "tags"], 1)
+        assert asked(client, "/data/place.json?_nocount=1") == (names, [])
 
 
 def test_suggestions_that_take_too_long_are_none(serve: Serve) -> None:

@@ -11,7 +11,7 @@ import apsw
 import pytest
 from line import LIMIT, PROGRAM, SOMEBODY, make_database, program, result
 
-from baked_core.manifest import Manifest
+from baked_core.manifest import Figures, Manifest
 from baked_publish.bake import BakeOptions, bake
 from baked_publish.bundle import Bundle
 from baked_publish.config import Config
@@ -81,6 +81,19 @@ def test_the_same_input_gives_the_same_digest_in(tmp_path: Path, what: str) -> N
     done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout)["bundle"] == here
+
+
+def test_tables_are_told_alike_whether_a_file_is_read_in_place_or_another_process_has_it_open(tmp_path: Path) -> None:
+    """Also what their first rows say of each column."""
+    path = make_database(tmp_path / "data.db", 1)
+    here = baked(path).manifest.databases["data"].tables
+    connection = apsw.Connection(str(path))
+    connection.execute("pragma journal_mode=wal").fetchall()
+    connection.execute("update state set version = version")
+    assert baked(path).manifest.databases["data"].tables == here
+    connection.close()
+    figures = {column.name: column.figures for column in here["items"].columns}
+    assert figures == {"id": None, "name": Figures(500, 500), "version": Figures(500, 1)}
 
 
 def test_a_read_only_folder_as_the_current_one_does_not_matter(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import apsw
 import pytest
 
-from baked_core.manifest import Column, Database, ForeignKey, Index
+from baked_core.manifest import Column, Database, Figures, ForeignKey, Index
 from baked_publish.manifest import describe
 from baked_publish.report import Silent
 
@@ -35,9 +35,9 @@ def test_columns_keys_and_counts() -> None:
     table = database.tables["t"]
     assert table.columns == (
         Column("a", "INTEGER", primary_key=1),
-        Column("b", "TEXT", notnull=True, default="'x'"),
-        Column("c", generated=True),
-        Column("d", "REAL"),
+        Column("b", "TEXT", notnull=True, default="'x'", figures=Figures(3, 1)),
+        Column("c", generated=True, figures=Figures(3, 3)),
+        Column("d", "REAL", figures=Figures(3, 3)),
     )
     assert (table.primary_keys, table.count, table.rowid, table.hidden) == (("a",), 3, "rowid", False)
 

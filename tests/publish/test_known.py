@@ -99,6 +99,15 @@ def test_another_name_or_other_hidden_tables_are_another_question(once: Bake, tm
     assert database.tables["state"].hidden
 
 
+def test_what_a_bake_found_that_knew_less_is_not_used(
+    once: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_database(tmp_path / "data.db", 1)
+    once(path)
+    monkeypatch.setattr(known, "KNOWLEDGE", known.KNOWLEDGE + 1)
+    assert [once(path)[1], once(path)[1]] == [1, 0]
+
+
 def test_a_copy_of_the_file_is_another_file(once: Bake, tmp_path: Path) -> None:
     path = make_database(tmp_path / "data.db", 1)
     first, _ = once(path)

@@ -93,7 +93,7 @@ class Door:
             whole,
             baked=baked.narrowed(manifest),
             databases=databases,
-            suggestions={},
+            figured={},
             sight=sight,
             anonymous=self._nobody,
             whole=whole,

@@ -6,8 +6,9 @@ from baked_core import facets
 from baked_core.errors import QueryTimeout
 from baked_core.facets import Facet
 from baked_core.labels import Expandable
+from baked_core.manifest import Column
 from baked_core.page import FacetResult, FacetValue, Suggestion
-from baked_core.sql import Clause, quote
+from baked_core.sql import Clause, Select, quote
 from baked_core.table_query import columns_of, key_of
 from baked_core.values import BrokenText, Row, Value
 from baked_core.views.reading import Reading
@@ -32,35 +33,42 @@ async def counted(reading: Reading) -> tuple[tuple[FacetResult, ...], tuple[str,
 
 async def suggested(reading: Reading) -> tuple[Suggestion, ...]:
     """Return the facets that the first rows recommend; none if looking took too long."""
-    request, query = reading.request, reading.query
+    request, size = reading.request, reading.query.facet_size
     if request.args.flag("_nosuggest") or not request.serving.settings.suggest_facets:
         return ()
-    known, place = request.serving.suggestions, (reading.database.name, reading.relation.name, query.facet_size)
-    found = None if query.narrowed else known.get(place)
-    if found is None:
-        found = await _look(reading)
-    if found is None:
-        return ()
-    if not query.narrowed and request.serving.baked.immutable:
-        known[place] = found
-    there = {each.argument for each in query.facets}
+    there = {each.argument for each in reading.query.facets}
     return tuple(
         Suggestion(facet=each, url=_absolute(reading, (*_pairs(reading), each.argument)))
-        for each in found
+        for each in facets.suggestions(await _figured(reading), size)
         if each.argument not in there
     )
 
 
-async def _look(reading: Reading) -> list[Facet] | None:
+async def _figured(reading: Reading) -> Sequence[Column]:
+    """Return the columns worth a look with their figures: those of the bake, or of the rows that are asked for."""
     columns = facets.candidates(columns_of(reading.relation), key_of(reading.relation))
+    if reading.query.narrowed:
+        return await _look(reading, columns)
+    if all(column.figures is not None for column in columns):
+        return columns
+    known, place = reading.request.serving.figured, (reading.database.name, reading.relation.name)
+    found = known.get(place) or await _look(reading, columns)
+    if found and reading.request.serving.baked.immutable:
+        known[place] = found
+    return found
+
+
+async def _look(reading: Reading, columns: Sequence[Column]) -> Sequence[Column]:
+    """Return ``columns`` with the figures of the rows that are asked for; none if that took too long."""
     if not columns:
-        return []
+        return ()
     limit = reading.request.serving.settings.facet_suggest_time_limit_ms
+    select = Select(reading.relation.name, (), reading.query.select.where)
     try:
-        found = await reading.fetch(facets.sample(reading.query.select, columns), limit)
+        found = await reading.fetch(facets.sample(select, columns), limit)
     except QueryTimeout:
-        return None
-    return facets.suggestions(found.rows[0], columns, reading.query.facet_size)
+        return ()
+    return facets.read(found.rows[0], columns)
 
 
 async def _result(reading: Reading, facet: Facet, rows: Sequence[Row]) -> FacetResult:
