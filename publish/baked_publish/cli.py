@@ -27,7 +27,7 @@ from baked_publish.plugin_secrets import PluginSecrets
 from baked_publish.project import Project
 from baked_publish.projecting import Beginning, Configuring
 from baked_publish.publisher import Publisher
-from baked_publish.redaction import hidden
+from baked_publish.redaction import as_json, hidden, without_ids
 from baked_publish.report import Report
 from baked_publish.serve import Serving
 from baked_publish.suggest import nearest
@@ -124,9 +124,10 @@ def fail(speech: Speech, message: str, kind: str, exit_code: int, details: Mappi
         click.echo(hidden(traceback.format_exc()), err=True)
     if speech.json:
         value = {**(details or {}), **results.failure(message, kind, exit_code)}
-        click.echo(hidden(orjson.dumps(value).decode()))
+        click.echo(as_json(value))
     else:
-        click.echo(hidden(f"Error: {message}"), err=True)
+        said = hidden(f"Error: {message}")
+        click.echo(without_ids(said) if speech.quiet else said, err=True)
     raise SystemExit(exit_code)
 
 

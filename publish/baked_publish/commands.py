@@ -16,7 +16,7 @@ from baked_publish.bake import BakeOptions
 from baked_publish.builders.directory import Directory
 from baked_publish.console import voice
 from baked_publish.deadline import within
-from baked_publish.deployment import Candidate
+from baked_publish.deployment import Candidate, Deployment
 from baked_publish.flags import collect, ways
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.options import missing, option
@@ -24,7 +24,7 @@ from baked_publish.pipeline import Wish
 from baked_publish.plugin_secrets import PluginSecrets
 from baked_publish.project import Project
 from baked_publish.publisher import Can, Publisher
-from baked_publish.redaction import hidden
+from baked_publish.redaction import as_json, hidden
 from baked_publish.report import Report
 from baked_publish.serve import Serving, preview
 
@@ -37,7 +37,11 @@ class Speech:
     """How a command answers."""
 
     json: bool = option(False, "Answer with one JSON object; progress as JSON lines.")
-    quiet: bool = option(False, "Say nothing but warnings and the result.", flag="-q --quiet")
+    quiet: bool = option(
+        False,
+        "Say nothing but the result, warnings and errors, without ids: for logs that are public.",
+        flag="-q --quiet",
+    )
     verbose: bool = option(False, "Say more, and show the traceback of a failure.", flag="-v --verbose")
 
     def report(self) -> Report:
@@ -47,7 +51,7 @@ class Speech:
     def answer(self, value: results.JSON, lines: Iterable[str]) -> None:
         """Write the result to standard output."""
         if self.json:
-            click.echo(hidden(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()))
+            click.echo(as_json(value, orjson.OPT_SORT_KEYS))
             return
         for line in lines:
             click.echo(hidden(line))
@@ -192,11 +196,16 @@ def ask_for_the_rest(publisher: Publisher) -> None:
 
 
 def answer_outcome(speech: Speech, name: str, outcome: pipeline.Outcome) -> None:
-    """Answer with the URL, the plan of a dry run, or all that is known of the outcome."""
+    """Answer with the URL, the plan of a dry run, or all that is known of the outcome; quiet, without a digest."""
     lines = [pipeline.describe(change) for change in outcome.changes]
     if outcome.action != "planned":
-        lines = [outcome.at.url] if outcome.at else []
+        lines = [_url(outcome.at, speech)] if outcome.at else []
     speech.answer(results.of_outcome(name, outcome), lines)
+
+
+def _url(at: Candidate | Deployment, speech: Speech) -> str:
+    """Return where it is; when quiet, an image by its tag: a digest is an id."""
+    return at.url.partition("@sha256:")[0] if speech.quiet else at.url
 
 
 def doctor(target: type[Publisher], speech: Speech, report: Report, name: str, **values: Any) -> None:
@@ -225,10 +234,11 @@ def status(publisher: Publisher, speech: Speech, report: Report) -> None:
         "answers": answers,
         "previews": [results.of_deployment(each) for each in previews],
     }
-    lines = [f"{live.url}  revision {live.revision}  since {live.created}"] if live else ["nothing is live"]
+    about = f"  revision {live.revision}  since {live.created}" if live and not speech.quiet else ""
+    lines = [f"{_url(live, speech)}{about}"] if live else ["nothing is live"]
     if live and not answers:
         report.warning(f"{live.url} does not answer: publish again to bring it up")
-    lines += [f"preview {each.url}  revision {each.revision}{_share(each)}" for each in previews]
+    lines += [f"preview {each.url}  revision {each.revision}{_share(each)}" for each in previews if not speech.quiet]
     speech.answer(results.envelope("status", **value), lines)
 
 

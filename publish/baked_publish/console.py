@@ -3,14 +3,13 @@
 All of them write to standard error; standard output is kept for the result.
 """
 
-import json
 import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from baked_publish.redaction import hidden
+from baked_publish.redaction import as_json, hidden, without_ids
 from baked_publish.report import Advance, Report
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def voice(*, as_json: bool, quiet: bool, verbose: int) -> Report:
 
 
 class Plain:
-    """Plain lines, for a log; quiet, warnings only."""
+    """Plain lines, for a log; quiet, warnings only, without ids."""
 
     def __init__(self, out: TextIO, *, quiet: bool = False, verbose: int = 0) -> None:
         self._out, self._quiet, self._verbose = out, quiet, verbose
@@ -58,7 +57,7 @@ class Plain:
 
     def warning(self, message: str) -> None:
         """Speak even when quiet."""
-        self._say(f"warning: {message}")
+        self._say(f"warning: {without_ids(message) if self._quiet else message}")
 
     @contextmanager
     def progress(self, what: str, total: int) -> Generator[Advance, None, None]:
@@ -138,9 +137,7 @@ class JsonLines:
 
     def _say(self, event: str, **values: object) -> None:
         if not self._quiet or event == "warning":
-            self._out.write(
-                hidden(json.dumps({"event": event, **values})) + "\n"
-            )  # at once: threads speak side by side
+            self._out.write(as_json({"event": event, **values}) + "\n")  # at once: threads speak as well
             self._out.flush()
 
     def step(self, name: str, detail: str = "") -> None:
@@ -157,7 +154,7 @@ class JsonLines:
 
     def warning(self, message: str) -> None:
         """Tell a warning."""
-        self._say("warning", message=message)
+        self._say("warning", message=without_ids(message) if self._quiet else message)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Generator[Advance, None, None]:

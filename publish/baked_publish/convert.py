@@ -23,6 +23,8 @@ BATCH: Final = 1000
 SAMPLE: Final = 1 << 16
 BIGGEST: Final = 2**63 - 1
 LONGEST_CELL: Final = 1 << 30
+MOST_COLUMNS: Final = 2000
+"""Of a table, unless SQLite was built otherwise."""
 
 
 class Kind(Enum):
@@ -65,11 +67,14 @@ def convert(file: Path, kind: Kind, made: Path, report: Report) -> Path:
         else:
             columns = _json_types(_json_rows(file, kind))
             rows = (tuple(_value(row.get(name)) for name in columns) for row in _json_rows(file, kind))
+        _check_columns(file, kind, columns)
         count = _write(made, file.stem, columns, rows)
     except (UnicodeDecodeError, csv.Error, orjson.JSONDecodeError) as exc:
         raise SourceError(f"{str(file)!r} cannot be read as {kind.value.upper()} in UTF-8: {exc}") from exc
     except OSError as exc:
         raise SourceError(f"{str(file)!r} cannot be read: {exc.strerror}") from exc
+    except apsw.SQLError as exc:
+        raise SourceError(f"{str(file)!r} cannot be a table of SQLite: {exc}; rename the file or the column") from exc
     except apsw.FullError as exc:
         raise StorageError(f"no room to turn {str(file)!r} into SQLite at {str(made.parent)!r}: free some") from exc
     report.info(f"{count:,} rows, {len(columns)} columns")
@@ -114,6 +119,24 @@ def _check_header(file: Path, header: list[str]) -> None:
         raise SourceError(f"{str(file)!r} names the column {twice[0]!r} twice: rename one of them")
     if "" in header:
         raise SourceError(f"{str(file)!r} has no name for column {header.index('') + 1}: name it in the first line")
+
+
+def _check_columns(file: Path, kind: Kind, columns: Iterable[str]) -> None:
+    """Raise SourceError for more columns than SQLite has room for, and for names that are one name to SQLite."""
+    names: dict[str, str] = {}
+    for name in columns:
+        if (other := names.setdefault(_folded(name), name)) != name:
+            raise SourceError(f"{str(file)!r} has the columns {other!r} and {name!r}, one to SQLite: rename one")
+    if len(names) > MOST_COLUMNS:
+        fix = "split it into several tables"
+        if kind is Kind.JSON:
+            fix = "if its keys are those of rows, write a list of objects, one a row, with the key as one of its values"
+        raise SourceError(f"{str(file)!r} has {len(names):,} columns, SQLite takes at most {MOST_COLUMNS:,}: {fix}")
+
+
+def _folded(name: str) -> str:
+    """Return a name as SQLite compares it: ASCII alone knows no case."""
+    return "".join(each.lower() if each.isascii() else each for each in name)
 
 
 def _types(rows: Iterable[dict[str, str]]) -> dict[str, str]:

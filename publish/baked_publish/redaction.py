@@ -4,11 +4,16 @@ It is one for the whole process on purpose: a secret is one whoever speaks, be i
 """
 
 import json
-from typing import Final
+import re
+from typing import Any, Final
+
+from baked_publish.shapes import is_list, is_object
 
 HIDDEN: Final = "[secret]"
 SHORTEST: Final = 4
 """Characters of a secret that is taken out of texts; a shorter one would take words apart and hide nothing."""
+ID: Final = "[id]"
+IDS: Final = re.compile(r"(?i)\b(?:\d{8}-\d{6}-[0-9a-f]{8}(?:-\d+)?|(?:sha256:)?[0-9a-f]{12,64})\b")
 _known: set[str] = set()
 
 
@@ -23,3 +28,23 @@ def hidden(text: str) -> str:
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
+
+
+def without_ids(text: str) -> str:
+    """Return ``text`` without digests, revisions and the numbers of machines and projects, for a log that is public."""
+    return IDS.sub(ID, text)
+
+
+def as_json(value: Any, option: int | None = None) -> str:
+    """Return ``value`` as JSON with each of its texts ``hidden``: a secret of digits takes no number apart."""
+    import orjson  # noqa: PLC0415 - a report without JSON does without it
+
+    return orjson.dumps(_hidden(orjson.loads(orjson.dumps(value))), option=option).decode()
+
+
+def _hidden(value: Any) -> Any:
+    if is_object(value):
+        return {key: _hidden(each) for key, each in value.items()}
+    if is_list(value):
+        return [_hidden(each) for each in value]
+    return hidden(value) if isinstance(value, str) else value

@@ -16,6 +16,7 @@ from baked_core.urls import tilde_encode
 from baked_publish.deployment import Candidate, Deployment
 from baked_publish.errors import VerifyError
 from baked_publish.publisher import Can, Publisher
+from baked_publish.redaction import keep_secret
 from baked_publish.report import Advance, Report
 
 SHOWN: Final = 5
@@ -49,6 +50,7 @@ def read_manifest(publisher: Publisher, at: Candidate | Deployment) -> Manifest:
 
 
 def _ask(publisher: Publisher, at: Candidate | Deployment, path: str) -> Any:
+    keep_secret(at.token)
     data = publisher.fetch(at, path, {"Authorization": f"Bearer {at.token}"})
     try:
         return orjson.loads(data)

@@ -163,3 +163,27 @@ def test_a_large_file_never_lies_in_memory(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=LIMIT)
     unit = 1 if sys.platform == "darwin" else 1024
     assert int(done.stdout) * unit < file.stat().st_size / 3
+
+
+def test_keys_of_rows_are_not_taken_for_columns(tmp_path: Path) -> None:
+    """An object of objects, as an API answers that knows its rows by id."""
+    rows = ", ".join(f'"{number}": {{"name": "n"}}' for number in range(3000))
+    with pytest.raises(SourceError, match=r"t\.json' has 3,000 columns.*at most 2,000.*list of objects, one a row"):
+        converted(tmp_path, "t.json", f"{{{rows}}}")
+    many = ",".join(f"c{number}" for number in range(2001))
+    with pytest.raises(SourceError, match=r"has 2,001 columns.*split it"):
+        converted(tmp_path, "t.csv", f"{many}\n{many}\n")
+    most = ",".join(f"c{number}" for number in range(2000))
+    assert len(converted(tmp_path, "wide.csv", f"{most}\n{most}\n")[0]) == 2000
+
+
+def test_names_that_are_one_to_sqlite_are_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="'Name' and 'name', one to SQLite"):
+        converted(tmp_path, "t.json", '[{"Name": 1}, {"name": 2}]')
+    assert list(converted(tmp_path, "u.json", '[{"\u00c4": 1, "\u00e4": 2}]')[0]) == ["\u00c4", "\u00e4"]
+
+
+@pytest.mark.parametrize(("name", "content"), [("sqlite_x.json", '[{"a": 1}]'), ("t.json", '[{"a\\u0000b": 1}]')])
+def test_what_sqlite_cannot_name_is_told(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(SourceError, match="cannot be a table of SQLite"):
+        converted(tmp_path, name, content)

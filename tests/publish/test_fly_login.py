@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from baked_publish.errors import PreflightError
+from baked_publish.redaction import hidden
 from baked_publish.vendors.fly_login import Login
 
 
@@ -74,4 +75,4 @@ def test_macaroons_have_a_scheme_of_their_own(tmp_path: Path, said: str, header:
 def test_no_token_shows(tmp_path: Path) -> None:
     found = login(tmp_path, FLY_API_TOKEN="fm2_one,fm2_two")
     assert "fm2" not in repr(found)
-    assert found.hide("it was fm2_two, not fm2_one") == "it was ********, not ********"
+    assert hidden("it was fm2_two, not fm2_one") == "it was [secret], not [secret]"

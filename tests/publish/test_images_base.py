@@ -322,3 +322,24 @@ def test_dockers_types_are_all_docker(tmp_path: Path) -> None:
     types = (DOCKER_MANIFEST, DOCKER_CONFIG)
     made, _ = make(tmp_path, tar_of(*DEBIAN), layer_type=DOCKER_LAYER, types=types)
     assert base(made).manifest_type == DOCKER_MANIFEST
+
+
+@pytest.mark.parametrize("digest", ["sha256:../../secret", "sha256:/etc/passwd", "../secret", "sha256:", "sha256:AB"])
+def test_a_digest_that_leads_out_of_the_layout_is_refused(digest: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("{}")
+    made, _ = make(tmp_path / "layout", environment=[SLIM], story="apt-get update")
+    text = (made / "index.json").read_text()
+    raw = json.loads(text)
+    raw["manifests"][0]["digest"] = digest
+    (made / "index.json").write_text(json.dumps(raw))
+    with pytest.raises(DigestError, match="refused"):
+        base(made)
+    entry = {"mediaType": MANIFEST, "digest": digest, "size": 2, "platform": {"os": "linux", "architecture": "amd64"}}
+    (made / "index.json").write_text(text)
+    index = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
+    hexed = sha256(index).hexdigest()
+    (made / "blobs" / "sha256" / hexed).write_bytes(index)
+    raw["manifests"][0] |= {"mediaType": INDEX, "digest": f"sha256:{hexed}", "size": len(index)}
+    (made / "index.json").write_text(json.dumps(raw))
+    with pytest.raises(DigestError, match="refused"):
+        base(made)

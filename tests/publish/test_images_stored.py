@@ -148,3 +148,53 @@ def test_a_file_comes_in_small_blocks() -> None:
     sizes = [len(block) for _, blocks in bundle_files(layer((DATA, bytes(5 << 20)))) for block in blocks]
     assert sum(sizes) == 5 << 20
     assert max(sizes) <= 1 << 20
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{BUNDLE}/../../etc/passwd",
+        f"/{BUNDLE}/../../../../etc/passwd",
+        f"{BUNDLE}/databases/../../../tmp/data.db",
+        f"etc/../{DATA}",
+        f"../{DATA}",
+        "..",
+    ],
+)
+def test_a_name_that_leaves_its_folder_is_refused(name: str) -> None:
+    good = layer((DATA, b"rows"))
+    for layers in ([layer((name, b"root"))], [good, layer((name, b"root"))], [layer((name, b"root")), good]):
+        with pytest.raises(VerifyError, match="leaves its folder"):
+            read(*layers)
+
+
+def test_a_name_from_the_root_is_the_same_name() -> None:
+    assert read(layer((f"/{DATA}", b"rows"), ("//etc/passwd", b"root"))) == {"databases/data.db": b"rows"}
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../etc/passwd", DATA, f"/{DATA}"])
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_a_link_is_never_followed(target: str, kind: bytes) -> None:
+    info = tarfile.TarInfo(f"{BUNDLE}/databases/link.db")
+    info.type, info.linkname = kind, target
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        tar.addfile(*member(DATA, b"rows"))
+        tar.addfile(info)
+    blob = Blob.of(gzip.compress(out.getvalue(), mtime=0), LAYER)
+    with pytest.raises(VerifyError, match=r"hides or replaces files at '.*/databases/link\.db'"):
+        read(blob)
+    lone = io.BytesIO()
+    with tarfile.open(fileobj=lone, mode="w") as tar:
+        tar.addfile(info)
+    assert read(Blob.of(gzip.compress(lone.getvalue(), mtime=0), LAYER)) == {}
+
+
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_a_device_is_no_file(kind: bytes) -> None:
+    info = tarfile.TarInfo(DATA)
+    info.type = kind
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        tar.addfile(info)
+    assert read(Blob.of(gzip.compress(out.getvalue(), mtime=0), LAYER)) == {}

@@ -1,17 +1,16 @@
 """A plugin's secret reaches the plugin and nothing else: no file, cache, log, result or command line."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
 from engine import Daemon
 from line import make_database, program, result
+from planted import Watch, holding, unpacked
 from registry import Registry
 
 from baked_publish.console import JsonLines
@@ -47,39 +46,6 @@ from baked_core.hookspecs import hookimpl
 def configure(config):
     raise RuntimeError("the key is " + config()["key"])
 """
-
-
-class Watch:
-    """Looks into the command line of every process for a text, again and again."""
-
-    def __init__(self, text: str) -> None:
-        self.seen: list[str] = []
-        self._text, self._done = text.encode(), threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        while not self._done.is_set():
-            for file in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    words = file.read_bytes()
-                except OSError:
-                    continue
-                if self._text in words:
-                    self.seen.append(words.decode(errors="replace"))
-            time.sleep(0.01)
-
-
-def holding(folder: Path, text: str) -> list[Path]:
-    """Return the files below ``folder`` that hold ``text``."""
-    return [each for each in folder.rglob("*") if each.is_file() and text.encode() in each.read_bytes()]
 
 
 @pytest.fixture
@@ -173,6 +139,18 @@ def test_a_container_has_it_in_its_environment_and_its_image_does_not(
             done = result(*words, "--plugin-secret", "maps", "key", f"@{site / 'secret'}", env=env, limit=300)
         assert not watch.seen
         assert digest_at(done["url"]) == sha256(secret.encode()).hexdigest()
+        with engine.client() as api:
+            client: Any = api  # its stubs know half of it
+            (container,) = [each for each in client.containers() if "secretive" in str(each["Names"])]
+            environment = client.inspect_container(container["Id"])["Config"]["Env"]
+            assert [each for each in environment if each.endswith(secret)]
+            assert secret not in str(client.inspect_image(container["ImageID"]))
+            assert secret not in str(client.history(container["ImageID"]))
+            with (tmp_path / "image.tar").open("wb") as file:
+                file.writelines(client.get_image(container["ImageID"]))
+        image = unpacked(tmp_path / "image.tar", tmp_path / "image")
+        assert holding(image, "def asgi_wrapper(app):")  # its layers are looked into
+        assert not holding(image, secret)
         result("rollback", "docker", "secretive", env=env, code=11)
         assert not holding(tmp_path / "cache", secret)
         assert not holding(tmp_path / "state", secret)

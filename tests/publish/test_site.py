@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from line import make_database, program
 
 from baked_publish.errors import ConfigError
 from baked_publish.site import app_files, collect
@@ -33,14 +35,32 @@ def test_what_no_reader_needs_is_left_out(tmp_path: Path) -> None:
     assert list(collect(plugins_dir=folder).files) == ["site/plugins/one.py"]
 
 
-def test_a_link_that_leaves_its_folder_is_refused_by_name(tmp_path: Path) -> None:
-    secret = tmp_path / "id_rsa"
-    secret.write_text("key")
-    for name, target in (("file", secret), ("folder", tmp_path)):
-        folder = filled(tmp_path / f"static-{name}", "a.txt")
-        (folder / "link").symlink_to(target)
-        with pytest.raises(ConfigError, match="link' leaves its folder"):
-            collect(static=[("s", folder)])
+@pytest.mark.parametrize("option", ["static", "plugins_dir", "template_dir"])
+@pytest.mark.parametrize(
+    "target", ["../id_rsa", "{}/id_rsa", "..", "{}", "/etc/passwd", "/proc/self/environ", "sub/up/id_rsa"]
+)
+def test_a_link_that_leaves_its_folder_is_refused_by_name(tmp_path: Path, option: str, target: str) -> None:
+    (tmp_path / "id_rsa").write_text("key")
+    folder = filled(tmp_path / "given", "a.txt", "sub/b.txt")
+    if target.startswith("sub"):
+        (folder / "sub" / "up").symlink_to("../..")
+    (folder / "link").symlink_to(target.format(tmp_path))
+    given: Any = [("s", folder)] if option == "static" else folder
+    with pytest.raises(ConfigError, match=r"the link .*(link|up)' leaves its folder"):
+        collect(**{option: given})
+
+
+def test_the_program_packs_nothing_from_beyond_a_folder(tmp_path: Path) -> None:
+    database = make_database(tmp_path / "data.db", 1)
+    (tmp_path / "id_rsa").write_text("key")
+    for option, given in (("--static", "s:{}"), ("--plugins-dir", "{}"), ("--template-dir", "{}")):
+        folder = filled(tmp_path / f"given{option}", "a.html")
+        (folder / "link.html").symlink_to("../id_rsa")
+        baked = tmp_path / f"baked{option}"
+        done = program("bake", database, "-o", baked, option, given.format(folder))
+        assert done.returncode == 4
+        assert "link.html' leaves its folder" in done.stderr
+        assert not baked.exists()
 
 
 def test_a_link_inside_its_folder_is_followed(tmp_path: Path) -> None:

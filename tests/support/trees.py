@@ -57,6 +57,11 @@ def repository(host: str, path: str) -> Iterator[Repository]:
         yield Repository(session, path)
 
 
+USER, PASSWORD = "publisher", "correct horse"
+HTPASSWD = f"{USER}:$2b$04$xQuTMBJga42DRENRLkzGZemueN2kQ7HnE8BQsKa9m2/yggG63BAXu\n"
+"""What `htpasswd -B` writes for them; a registry takes bcrypt only."""
+
+
 def log_in(folder: Path, host: str, username: str, password: str) -> None:
     """Write the file that `docker login` writes."""
     auth = base64.b64encode(f"{username}:{password}".encode()).decode()

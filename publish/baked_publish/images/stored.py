@@ -111,7 +111,10 @@ def _blocks(content: BinaryIO, stream: Stream, layer: Blob) -> Iterator[bytes]:
 
 def _path(entry: tarfile.TarInfo, layer: Blob, *, above: bool) -> str:
     """Return the path in the Bundle of a file; empty for what is none of it."""
-    path = str(PurePosixPath("/", entry.name)).lstrip("/")
+    whole = PurePosixPath("/", entry.name)
+    if ".." in whole.parts:  # no builder writes it: it would lie elsewhere than where it is looked for
+        raise VerifyError(f"layer {layer.descriptor.digest} holds {entry.name!r}, which leaves its folder: refused")
+    path = str(whole).lstrip("/")
     ours = path.startswith(f"{BUNDLE}/")
     if above and _disturbs(path, entry, ours=ours):
         raise VerifyError(f"layer {layer.descriptor.digest} hides or replaces files at {path!r}: publish again")

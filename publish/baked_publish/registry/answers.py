@@ -1,10 +1,10 @@
 """Answers: what a registry says, read no further than is good for us, and what it says of a failure."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from baked_publish.errors import TargetError
+from baked_publish.redaction import hidden
 
 if TYPE_CHECKING:
     import httpx
@@ -13,7 +13,6 @@ LARGEST: Final = 4 << 20
 """Bytes of an answer that is no blob; the specification's bound of a manifest."""
 WORDS: Final = 300
 """Characters of a registry's own words in an error."""
-MASK: Final = "********"
 
 
 def whole(response: "httpx.Response") -> "httpx.Response":
@@ -32,19 +31,17 @@ def whole(response: "httpx.Response") -> "httpx.Response":
     return httpx.Response(response.status_code, headers=headers, content=bytes(data), request=response.request)
 
 
-def words(response: "httpx.Response", secrets: Iterable[str] = ()) -> str:
+def words(response: "httpx.Response") -> str:
     """Return what a registry says of a failure, in one line: its errors as the specification has them, or its text.
 
-    None of ``secrets`` is in it, even if the registry echoes them.
+    Nothing secret is in it, even if the registry echoes it and even where it is cut.
     """
     try:
         raw: Any = response.json()
         told = "; ".join(f"{each.get('code', '')} {each.get('message', '')}".strip() for each in raw["errors"])
     except (ValueError, KeyError, TypeError, AttributeError):
         told = response.text
-    for secret in secrets:
-        told = told.replace(secret, MASK)
-    told = "".join(each if each.isprintable() else " " for each in told)
+    told = "".join(each if each.isprintable() else " " for each in hidden(told))
     return " ".join(told.split())[:WORDS] or "no word of why"
 
 

@@ -7,7 +7,7 @@ plainly; and never to anybody else.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from baked_publish.errors import PreflightError
+from baked_publish.redaction import keep_secret
 from baked_publish.registry.challenge import Challenge
 from baked_publish.registry.credentials import Credential
 from baked_publish.registry.reference import is_loopback
@@ -37,6 +38,10 @@ class Token:
     header: str = field(repr=False)
     until: float = inf
     """When it is not used any more, on the monotonic clock."""
+
+    def __post_init__(self) -> None:
+        """See that nobody is told of it."""
+        keep_secret(self.header.partition(" ")[2])
 
     @property
     def good(self) -> bool:
@@ -84,12 +89,6 @@ class Authority:
         if asked and credential and credential.secret:
             return Token(f"Basic {credential.basic()}")
         return None
-
-    def secrets(self) -> Iterator[str]:
-        """Yield everything that nobody may see."""
-        if self._credentials:
-            yield from self._credentials.secrets()
-        yield from (token.header.partition(" ")[2] for token in list(self._tokens.values()))
 
     def credentials(self) -> Credential | None:
         """Return what is stored for the registry; looked up once."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from baked_publish.errors import PreflightError
+from baked_publish.redaction import keep_secret
 from baked_publish.registry.reference import HUB, HUB_NAMES
 
 HUB_KEY: Final = "https://index.docker.io/v1/"
@@ -36,6 +37,11 @@ class Credential:
     """A token that the registry takes as it is."""
     source: str = ""
     """The file or helper that told it."""
+
+    def __post_init__(self) -> None:
+        """See that nobody is told of it."""
+        for each in self.secrets():
+            keep_secret(each)
 
     def basic(self) -> str:
         """Return what stands after ``Basic`` in an Authorization header."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Self
 
-from baked_publish.errors import UsageError
+from baked_publish.errors import DigestError, UsageError
+from baked_publish.registry.reference import DIGEST
 
 INDEX: Final = "application/vnd.oci.image.index.v1+json"
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -58,12 +59,17 @@ class Descriptor:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what a manifest holds; raise KeyError or TypeError when it has another shape."""
-        on = value.get("platform")
+        """Read what a manifest holds; raise KeyError or TypeError when it has another shape.
+
+        Raises DigestError for a digest that is none: files and addresses are named by it, and ``..`` would lead away.
+        """
+        on, media_type, digest, size = value.get("platform"), value["mediaType"], str(value["digest"]), value["size"]
+        if DIGEST.fullmatch(digest) is None:
+            raise DigestError(f"a manifest names {digest!r}, which is not sha256: and 64 hex digits: refused")
         return cls(
-            str(value["mediaType"]),
-            str(value["digest"]),
-            int(value["size"]),
+            str(media_type),
+            digest,
+            int(size),
             Platform(on["os"], on["architecture"], on.get("variant", "")) if on else None,
             value.get("artifactType", ""),
             value.get("annotations") or {},

@@ -121,7 +121,7 @@ class Session:
 
     def words(self, response: "httpx.Response") -> str:
         """Return what the registry says of a failure, in one line and without any secret."""
-        return words(response if response.is_closed else whole(response), self._authority.secrets())
+        return words(response if response.is_closed else whole(response))
 
     @contextmanager
     def _sent(

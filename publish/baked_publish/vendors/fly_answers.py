@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from baked_publish.errors import LockedError, NotFoundError, PreflightError, PublishError, StageError, TargetError
+from baked_publish.redaction import hidden
 from baked_publish.vendors.fly_login import FIX, Login
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class RefusedError(TargetError):
 def error_of(response: "httpx.Response", login: Login) -> PublishError:
     """Return the error of a response that is no success."""
     status, told = response.status_code, _told(response)
-    words = login.hide(_line(str(told.get("error") or told.get("message") or response.text))) or "no word of why"
+    words = _line(hidden(str(told.get("error") or told.get("message") or response.text))) or "no word of why"
     found = response.headers.get(REQUEST_ID)
     asked = f"{response.request.method} {response.request.url.path}"
     what = f"Fly answered {status} to {asked}: {words}" + (f" (request {found})" if found else "")

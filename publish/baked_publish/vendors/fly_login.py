@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from baked_publish.errors import PreflightError
+from baked_publish.redaction import keep_secret
 
 NAMES: Final = ("FLY_ACCESS_TOKEN", "FLY_API_TOKEN")
 """In flyctl's own order."""
@@ -41,6 +42,11 @@ class Login:
         token = _bare(_stored(file))
         return cls(token, str(file)) if token else None
 
+    def __post_init__(self) -> None:
+        """See that nobody is told of it."""
+        for each in (self.token, *self.tokens):
+            keep_secret(each)
+
     @property
     def tokens(self) -> list[str]:
         """Each token by itself."""
@@ -51,12 +57,6 @@ class Login:
         """What stands in the Authorization header of the Machines API: it takes macaroons alone where there are any."""
         macaroons = [each for each in self.tokens if each.startswith(MACAROONS)]
         return f"FlyV1 {','.join(macaroons)}" if macaroons else f"Bearer {self.token}"
-
-    def hide(self, text: str) -> str:
-        """Return ``text`` without any of the tokens."""
-        for each in self.tokens:
-            text = text.replace(each, "********")
-        return text
 
 
 def _bare(said: str) -> str:

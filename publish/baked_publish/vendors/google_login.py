@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from baked_publish.errors import PreflightError
+from baked_publish.redaction import keep_secret
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 TOKEN: Final = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of it
@@ -46,6 +47,12 @@ class Login:
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _identities: dict[str, str] = field(default_factory=dict[str, str], repr=False)
 
+    def __post_init__(self) -> None:
+        """See that nobody is told of it."""
+        keep_secret(self._token)
+        for name in ("refresh_token", "client_secret", "token"):
+            keep_secret(str(getattr(self.credentials, name, None) or ""))
+
     @property
     def email(self) -> str:
         """The account, empty where the credentials do not tell."""
@@ -57,12 +64,14 @@ class Login:
         with self._guard:
             if not self._token or datetime.now(UTC) > self._until - EARLY:
                 self._token, self._until = self._fresh()
+                keep_secret(self._token)
             return self._token
 
     def identity(self, audience: str) -> str:
         """Return a token that tells the service ``audience`` who asks; raise PreflightError if none can be had."""
         if audience not in self._identities:
             self._identities[audience] = self._identity(audience)
+            keep_secret(self._identities[audience])
         return self._identities[audience]
 
     def _fresh(self) -> tuple[str, datetime]:
