@@ -160,5 +160,5 @@ def test_a_lease_that_we_hold_is_told(client: Callable[..., Fly], asked: list[ht
 
 
 def test_an_answer_that_is_no_json_is_told(client: Callable[..., Fly]) -> None:
-    with pytest.raises(RefusedError, match="without JSON"):
+    with pytest.raises(TargetError, match=r"fly\.test answered /v1/apps/data without JSON: look whether a proxy"):
         client(httpx.Response(200, text="<html>")).app("data")

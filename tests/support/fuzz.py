@@ -10,13 +10,16 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import atheris
 
 with atheris.instrument_imports(include=["baked_core", "baked_publish"]):
+    import fuzz_vendors
+    from answered import answers as answered
+    from answered import over_httpx
     from baking import baked_of
 
     from baked_core import keyset, urls
@@ -146,28 +149,14 @@ def answers(_folder: Path) -> tuple[Input, Sequence[bytes]]:
     )
 
     def run(data: bytes) -> None:
-        what, said = asked[data[0] % len(asked)] if data else asked[0], _responses(data[1:])
-
-        def answer(request: httpx.Request) -> httpx.Response:
-            status, headers, body = next(said, (404, [], b""))
-            return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body), request=request)
+        what, transport = asked[data[0] % len(asked)] if data else asked[0], over_httpx(answered(data[1:]))
 
         with contextlib.suppress(PublishError), Session("127.0.0.1:5000") as session:
-            session._http = httpx.Client(transport=httpx.MockTransport(answer))
+            session._http = httpx.Client(transport=transport)
             session._chosen = True
             what(Repository(session, "data"))
 
     return run, [bytes([number]) + seed for number in range(len(asked)) for seed in _registry_seeds()]
-
-
-def _responses(data: bytes) -> Iterator[tuple[int, list[tuple[bytes, bytes]], bytes]]:
-    """Read answers: a status, header lines, an empty line, a body; the next one after a record separator."""
-    for part in data.split(b"\x1e")[:8]:
-        head, _, body = part.partition(b"\n\n")
-        status, *lines = head.split(b"\n")
-        pairs = [line.partition(b": ")[::2] for line in lines[:10]]
-        headers = [(name, value) for name, value in pairs if name.isalnum() or name.replace(b"-", b"").isalnum()]
-        yield int(status) if len(status) == 3 and status.isdigit() and status >= b"200" else 200, headers, body
 
 
 def _registry_seeds() -> Sequence[bytes]:
@@ -194,6 +183,8 @@ TARGETS: dict[str, Callable[[Path], tuple[Input, Sequence[bytes]]]] = {
     "arguments": arguments,
     "pages": pages,
     "answers": answers,
+    "fly": fuzz_vendors.fly,
+    "google": fuzz_vendors.google,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from baked_publish.errors import TargetError
-from baked_publish.shapes import inner
+from baked_publish.shapes import inner, items
 from baked_publish.vendors.google_api import Api, endpoint, found
 
 VERSION: Final = "domains.cloudrun.com/v1"
@@ -34,5 +34,5 @@ def map_domain(api: Api, project: str, region: str, service: str, domain: str) -
         raise TargetError(
             f"{domain!r} leads to the service {leads!r}: remove that mapping first, or take another domain"
         )
-    records = inner(mapping, "status").get("resourceRecords") or ()
+    records = items(inner(mapping, "status"), "resourceRecords")
     return [f"{each.get('name') or domain} {each.get('type')} {each.get('rrdata')}" for each in records]

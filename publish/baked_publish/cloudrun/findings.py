@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from baked_publish.deployment import Finding
 from baked_publish.errors import NotFoundError, PreflightError, PublishError
+from baked_publish.shapes import is_list
 from baked_publish.vendors.google_api import Api, endpoint
 
 APIS: Final = ("run.googleapis.com", "artifactregistry.googleapis.com")
@@ -90,7 +91,8 @@ class Survey:
         url = f"{endpoint('cloudresourcemanager')}/v1/projects/{self.project}:testIamPermissions"
         what = f"permissions in project {self.project!r}"
         try:
-            granted = set(self.api.call("POST", url, {"permissions": sorted(needed)}).get("permissions", ()))
+            told = self.api.call("POST", url, {"permissions": sorted(needed)}).get("permissions")
+            granted = {str(each) for each in told} if is_list(told) else set[str]()
         except NotFoundError as exc:
             fix = f"{exc}: check --project, or who is logged in ({self.api.login.source})"
             yield Finding(ok=False, what=f"project {self.project!r}", fix=fix)

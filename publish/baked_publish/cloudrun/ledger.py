@@ -26,6 +26,13 @@ class Entry:
     kept: bool = False
     """A preview that somebody asked for."""
 
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        """Read one; raise TypeError if it is not what it was written as."""
+        if not all(isinstance(value, bool if name == "kept" else str) for name, value in raw.items()):
+            raise TypeError("an entry of texts")
+        return cls(**raw)
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -45,14 +52,14 @@ class Ledger:
             raw = json.loads(said)
             if raw["format"] != FORMAT:
                 raise TargetError(
-                    f"the ledger of {service['name']!r} has format {raw['format']!r}: a newer baked-data wrote it, "
+                    f"the ledger of {service.get('name')!r} has format {raw['format']!r}: a newer baked-data wrote it, "
                     "upgrade this one"
                 )
-            return cls(bool(raw["made"]), {name: Entry(**entry) for name, entry in raw["revisions"].items()})
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            return cls(bool(raw["made"]), {name: Entry.read(entry) for name, entry in raw["revisions"].items()})
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             raise TargetError(
-                f"the annotation {LEDGER!r} of {service['name']!r} is damaged ({exc!r}): remove it, and publish with "
-                "--force"
+                f"the annotation {LEDGER!r} of {service.get('name')!r} is damaged ({exc!r}): remove it, and publish "
+                "with --force"
             ) from exc
 
     def annotation(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from baked_publish.shapes import inner
+from baked_publish.shapes import inner, items
 from baked_publish.vendors.google_api import Api, endpoint
 
 MOST: Final = 1000
@@ -20,9 +20,10 @@ def lines(api: Api, project: str, service: str, *, follow: bool) -> Iterator[str
     since = ""
     while True:
         for entry in _entries(api, project, service, since):
-            if entry["insertId"] not in seen:
-                seen.add(entry["insertId"])
-                since = entry["timestamp"]
+            number = str(entry.get("insertId", ""))
+            if number not in seen:
+                seen.add(number)
+                since = str(entry.get("timestamp", since))
                 yield _line(entry)
         if not follow:
             return
@@ -41,7 +42,7 @@ def _entries(api: Api, project: str, service: str, since: str) -> list[JSON]:
         "orderBy": "timestamp asc" if since else "timestamp desc",
         "pageSize": MOST,
     }
-    found = list(api.call("POST", f"{endpoint('logging')}/v2/entries:list", body).get("entries", ()))
+    found = list(items(api.call("POST", f"{endpoint('logging')}/v2/entries:list", body), "entries"))
     return found if since else found[::-1]
 
 
@@ -52,4 +53,4 @@ def _line(entry: JSON) -> str:
         asked = f"{request.get('requestMethod', '')} {request.get('requestUrl', '')} {request.get('status', '')}"
         said = payload.get("message") or asked.strip()
     revision = inner(inner(entry, "resource"), "labels").get("revision_name", "")
-    return f"{entry['timestamp']} {revision} {said}".rstrip()
+    return f"{entry.get('timestamp', '')} {revision} {said}".rstrip()

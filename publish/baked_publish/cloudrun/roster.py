@@ -15,6 +15,7 @@ TARGET: Final = "cloudrun"
 RELEASE, BUNDLE, ARTIFACT = "baked-data.release", "baked-data.bundle", "baked-data.artifact"
 """What a revision says of itself, in its annotations."""
 JSON = Mapping[str, Any]
+EMPTY: Final[JSON] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +30,30 @@ class Revision:
     @classmethod
     def of(cls, raw: JSON) -> Self:
         """Read what the API says of it."""
-        return cls(raw["name"].rpartition("/")[2], str(raw.get("createTime", "")), inner(raw, "annotations"), raw)
+        return cls(
+            str(raw.get("name", "")).rpartition("/")[2], str(raw.get("createTime", "")), inner(raw, "annotations"), raw
+        )
 
     @property
     def ours(self) -> bool:
-        """Whether this tool made it."""
-        return RELEASE in self.annotations
+        """Whether this tool made it, and nobody took from it what tells so."""
+        return all(each in self.annotations for each in (RELEASE, BUNDLE, ARTIFACT))
 
     @property
     def container(self) -> JSON:
         """What runs in it."""
-        found: JSON = self.raw["containers"][0]
-        return found
+        found = items(self.raw, "containers")
+        return found[0] if found else EMPTY
 
     @property
     def token(self) -> str:
         """What opens its ``/-/verify``."""
-        return next((each.get("value", "") for each in items(self.container, "env") if each["name"] == TOKEN), "")
+        return next((each.get("value", "") for each in items(self.container, "env") if each.get("name") == TOKEN), "")
 
     @property
     def digest(self) -> str:
         """``sha256:...`` of its image."""
-        return str(self.container["image"]).rpartition("@")[2]
+        return str(self.container.get("image", "")).rpartition("@")[2]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Final
 
 from baked_publish.errors import NotFoundError, PreflightError, UsageError
 from baked_publish.vendors.google_api import Api, endpoint
+from baked_publish.vendors.shaped import text
 
 NEWEST: Final = "latest"
 
@@ -28,4 +29,4 @@ def _pinned(api: Api, project: str, said: str) -> str:
             f"the secret {said!r} is not in project {project!r}: make it with `gcloud secrets create {secret} "
             f"--data-file=FILE --project={project}`"
         ) from exc
-    return f"{secret}:{str(found['name']).rpartition('/')[2]}"
+    return f"{secret}:{text(found, 'name', 'secret version').rpartition('/')[2]}"

@@ -11,10 +11,10 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final, Self
 
 from baked_publish.errors import TargetError
-from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.fly_api import JSON, Fly
 
 COMMAND: Final = ("python3", "-m", "baked_core.inside")
 TIMEOUT: Final = 50
@@ -22,6 +22,27 @@ TIMEOUT: Final = 50
 WITHIN: Final = 1800.0
 """Seconds for a whole answer: a verification hashes all there is."""
 WORDS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the program in the machine printed: how the server answered, and one part of it."""
+
+    number: str
+    status: int | None
+    """None while the server has not answered."""
+    size: int
+    part: bytes
+    error: str
+
+    @classmethod
+    def read(cls, raw: JSON) -> Self:
+        """Read it; raise KeyError, TypeError or ValueError if it is something else."""
+        status, size = raw["status"], raw.get("size", 0)
+        if not isinstance(size, int) or not isinstance(status, int | None):
+            raise TypeError("a status and a size")
+        part = b64decode(str(raw.get("part") or ""))
+        return cls(str(raw["id"]), status, size, part, str(raw.get("error", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +58,31 @@ class Inside:
         answer, data = self._run("ask", path, stdin=json.dumps(dict(headers))), bytearray()
         deadline = time.monotonic() + WITHIN
         while True:
-            data += b64decode(answer.get("part") or "")
-            if answer["status"] is not None and len(data) >= answer["size"]:
+            data += answer.part
+            if answer.status is not None and len(data) >= answer.size:
                 break
             if time.monotonic() > deadline:
                 raise TargetError(f"machine {self.machine} did not answer {path} within {WITHIN:.0f} s")
-            answer = self._run("more", str(answer["id"]), str(len(data)))
-        if answer["status"] not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
-            told = f"answered {answer['status']}" if answer["status"] else f"did not answer ({answer.get('error')})"
+            answer = self._run("more", answer.number, str(len(data)))
+        if answer.status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+            told = f"answered {answer.status}" if answer.status else f"did not answer ({answer.error})"
             raise TargetError(f"the server in machine {self.machine} of {self.app!r} {told} to {path}")
-        return zlib.decompress(data)
+        try:
+            return zlib.decompress(data)
+        except zlib.error as exc:
+            raise TargetError(f"what machine {self.machine} answered to {path} came damaged: publish again") from exc
 
-    def _run(self, *words: str, stdin: str = "") -> dict[str, Any]:
+    def _run(self, *words: str, stdin: str = "") -> Told:
         told = self.fly.run(self.app, self.machine, [*COMMAND, *words], stdin, TIMEOUT)
         said, code = str(told.get("stdout") or ""), told.get("exit_code") or 0
         try:
-            found: Any = json.loads(said)
-        except ValueError:
+            found = None if code else Told.read(json.loads(said))
+        except (ValueError, KeyError, TypeError, RecursionError):
             found = None
-        if code or not isinstance(found, dict):
+        if found is None:
             words_of_it = " ".join(str(told.get("stderr") or said).split())[-WORDS:] or "nothing"
             raise TargetError(
                 f"`{' '.join(COMMAND)}` in machine {self.machine} of {self.app!r} ended with {code} and said "
                 f"{words_of_it!r}; the image needs the app of this version of baked-data"
             )
-        return found  # pyright: ignore[reportUnknownVariableType]
+        return found

@@ -13,7 +13,8 @@ from typing import Final
 
 from baked_publish.errors import LockedError, PublishError
 from baked_publish.machines.machine import Machine
-from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.fly_api import JSON, Fly
+from baked_publish.vendors.shaped import line, word
 
 LASTS: Final = 600
 """Seconds; renewed long before."""
@@ -58,14 +59,13 @@ class Leases:
     def _take_over(self, machine: Machine) -> None:
         found = self.fly.lease(self.app, machine.id)
         if found is not None:
-            whose = str(found.get("description") or found.get("owner") or "somebody")
+            whose = line(str(found.get("description") or found.get("owner") or "somebody"))
             if whose != WORD + self.place:
-                until = datetime.fromtimestamp(int(found.get("expires_at") or 0), UTC)
                 raise LockedError(
                     f"another publish of {self.app!r} is under way: {whose} has the lease of machine {machine.name} "
-                    f"until {until:%H:%M:%S} UTC; wait until it is done"
+                    f"until {_until(found)}; wait until it is done"
                 )
-            self.fly.release_lease(self.app, machine.id, str(found["nonce"]))
+            self.fly.release_lease(self.app, machine.id, word(found, "nonce", "get lease"))
         self.fly.take_lease(self.app, machine.id, WORD + self.place, LASTS)
 
     def _renew(self) -> None:
@@ -73,3 +73,10 @@ class Leases:
             for machine in list(self.fly.nonces):
                 with suppress(PublishError):  # the next one comes in time
                     self.fly.take_lease(self.app, machine, WORD + self.place, LASTS)
+
+
+def _until(lease: JSON) -> str:
+    try:
+        return f"{datetime.fromtimestamp(lease['expires_at'], UTC):%H:%M:%S} UTC"
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return "a time that Fly does not tell"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 from baked_publish.machines.record import (
     INDEX,
@@ -17,8 +17,10 @@ from baked_publish.machines.record import (
     read_past,
     read_record,
     read_standing,
+    unreadable,
 )
 from baked_publish.plugin_secrets import PREFIX
+from baked_publish.shapes import inner, items
 
 TOKEN: Final = "BAKED_VERIFY_TOKEN"  # noqa: S105 - the name of it
 GONE: Final = frozenset({"destroying", "destroyed", "replaced"})
@@ -77,11 +79,17 @@ class Machine:
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Self | None:
-        """Read what the API says; None for a machine that is not ours."""
-        said = _metadata(raw)
+        """Read what the API says; None for a machine that is not ours. Raises TargetError if it cannot be read."""
+        said, name = _metadata(raw), str(raw.get("name") or raw["id"])
         if RECORD not in said:
             return None
-        name = str(raw.get("name") or raw["id"])
+        try:
+            return cls._read(raw, said, name)
+        except (ValueError, KeyError, TypeError) as exc:
+            raise unreadable(name, exc) from exc
+
+    @classmethod
+    def _read(cls, raw: Mapping[str, Any], said: Mapping[str, str], name: str) -> Self:
         standing = said.get(STANDING, "")
         return cls(
             id=str(raw["id"]),
@@ -95,7 +103,7 @@ class Machine:
             index=int(said.get(INDEX) or 0),
             standing=read_standing(standing, name),
             kept=standing == KEPT,
-            checks=tuple((str(each["name"]), str(each["status"])) for each in raw.get("checks") or ()),
+            checks=tuple((str(each["name"]), str(each["status"])) for each in items(raw, "checks")),
             raw=raw,
         )
 
@@ -104,9 +112,9 @@ def _metadata(raw: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in _object(raw, "config", "metadata").items()}
 
 
-def _object(raw: Mapping[str, Any], *path: str) -> dict[str, Any]:
+def _object(raw: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     """Return an object inside of another one, empty if it is missing."""
-    found: Any = raw
+    found = raw
     for key in path:
-        found = found.get(key) or {}
-    return cast("dict[str, Any]", found)
+        found = inner(found, key)
+    return found

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 from baked_publish.errors import TargetError
+from baked_publish.shapes import is_object
 
 RECORD, LAUNCH, INDEX = "baked_record", "baked_launch", "baked_index"
 """Keys of the metadata that are written when a machine is made."""
@@ -33,6 +34,14 @@ class Standing:
         """Return what stands in the metadata."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        """Read one; raise KeyError or TypeError if something is missing, or is not what it was written as."""
+        texts = raw["promoted"], raw["previous"]
+        if type(raw["number"]) is not int or not all(isinstance(each, str) for each in texts):
+            raise TypeError("a standing of a number and texts")
+        return cls(**raw)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -55,8 +64,11 @@ class Record:
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Self:
-        """Read one; raise KeyError or TypeError if something is missing."""
-        return cls(**{name: raw[name] for name in cls.__slots__})
+        """Read one; raise KeyError or TypeError if something is missing, or is not what it was written as."""
+        texts = {name: raw[name] for name in cls.__slots__ if name != "options"}
+        if not all(isinstance(each, str) for each in texts.values()) or not is_object(raw["options"]):
+            raise TypeError("a record of texts and options")
+        return cls(**texts, options=raw["options"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +88,8 @@ def past_text(past: list[Past]) -> str:
 def read_past(text: str, where: str) -> list[Past]:
     """Read what :func:`past_text` wrote, newest first; raise TargetError naming ``where`` if it cannot be read."""
     try:
-        return [Past(Record.read(each), Standing(**each["standing"])) for each in json.loads(text or "[]")]
-    except (ValueError, KeyError, TypeError) as exc:
+        return [Past(Record.read(each), Standing.read(each["standing"])) for each in json.loads(text or "[]")]
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise unreadable(where, exc) from exc
 
 
@@ -91,7 +103,7 @@ def read_record(text: str, where: str) -> Record:
                 "version of baked-data that wrote it"
             )
         return Record.read(raw)
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise unreadable(where, exc) from exc
 
 
@@ -100,8 +112,8 @@ def read_standing(text: str, where: str) -> Standing | None:
     if text in {"", KEPT}:
         return None
     try:
-        return Standing(**json.loads(text))
-    except (ValueError, TypeError) as exc:
+        return Standing.read(json.loads(text))
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise unreadable(where, exc) from exc
 
 

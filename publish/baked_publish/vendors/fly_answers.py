@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from baked_publish.errors import LockedError, NotFoundError, PreflightError, PublishError, StageError, TargetError
 from baked_publish.redaction import hidden
+from baked_publish.shapes import is_object
 from baked_publish.vendors.fly_login import FIX, Login
+from baked_publish.vendors.shaped import line
 
 if TYPE_CHECKING:
     import httpx
 
-WORDS: Final = 400
-"""Characters of Fly's own words in an error."""
 REQUEST_ID: Final = "fly-request-id"
 NO_ROOM: Final = "insufficient_capacity"
 NO_ROOM_WORDS: Final = ("insufficient", "no capacity")
@@ -29,8 +29,8 @@ class RefusedError(TargetError):
 def error_of(response: "httpx.Response", login: Login) -> PublishError:
     """Return the error of a response that is no success."""
     status, told = response.status_code, _told(response)
-    words = _line(hidden(str(told.get("error") or told.get("message") or response.text))) or "no word of why"
-    found = response.headers.get(REQUEST_ID)
+    words = line(hidden(str(told.get("error") or told.get("message") or response.text))) or "no word of why"
+    found = line(hidden(response.headers.get(REQUEST_ID, "")))
     asked = f"{response.request.method} {response.request.url.path}"
     what = f"Fly answered {status} to {asked}: {words}" + (f" (request {found})" if found else "")
     return _kinds(status, what, str(told.get("status", "")), words, login)
@@ -54,10 +54,6 @@ def _kinds(status: int, what: str, code: str, words: str, login: Login) -> Publi
 def _told(response: "httpx.Response") -> dict[str, Any]:
     try:
         raw: Any = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return raw if isinstance(raw, dict) else {}  # pyright: ignore[reportUnknownVariableType]
-
-
-def _line(text: str) -> str:
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:WORDS]
+    return raw if is_object(raw) else {}

@@ -9,14 +9,14 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from baked_publish.errors import NotFoundError, TargetError
-from baked_publish.vendors.fly_answers import LateError, RefusedError, error_of
+from baked_publish.vendors.fly_answers import LateError, error_of
 from baked_publish.vendors.fly_login import Login
 from baked_publish.vendors.fly_pace import LOOKING, Pace
+from baked_publish.vendors.shaped import many, one, read, text, word
 
 if TYPE_CHECKING:
     import httpx
@@ -54,62 +54,64 @@ class Fly:
 
     def app(self, name: str) -> JSON:
         """Return an app; raise NotFoundError if there is none, PreflightError if it belongs to somebody else."""
-        found: JSON = self._ask("GET", f"/apps/{_part(name)}", "get app", name)
-        return found
+        return self._ask("GET", f"/apps/{_part(name)}", "get app", name)
 
     def create_app(self, name: str, org: str) -> None:
         """Make an app without anything in it."""
-        self._ask("POST", "/apps?wait=true", "create app", name, {"app_name": name, "org_slug": org})
+        self._asked("POST", "/apps?wait=true", "create app", name, {"app_name": name, "org_slug": org})
 
     def delete_app(self, name: str) -> None:
         """Remove an app with all its machines."""
-        self._ask("DELETE", f"/apps/{_part(name)}?force=true", "delete app", name)
+        self._asked("DELETE", f"/apps/{_part(name)}?force=true", "delete app", name)
 
     def apps(self, org: str) -> list[JSON]:
         """List the apps of an organization."""
-        found: list[JSON] = self._ask("GET", f"/apps?org_slug={_part(org)}", "list apps", org).get("apps") or []
-        return found
+        return many(self._ask("GET", f"/apps?org_slug={_part(org)}", "list apps", org).get("apps"), "list apps")
 
     def regions(self) -> list[str]:
         """List the codes of all regions."""
-        told = self._ask("GET", "/platform/regions", "get regions", "")
-        return [str(each["code"]) for each in told.get("Regions") or told.get("regions") or ()]
+        asked = "get regions"
+        told = self._ask("GET", "/platform/regions", asked, "")
+        return [text(each, "code", asked) for each in many(told.get("Regions") or told.get("regions"), asked)]
 
     def addresses(self, app: str) -> list[JSON]:
         """List the addresses of an app."""
-        found: list[JSON] = self._ask("GET", _app(app, "ip_assignments"), "list ips", app).get("ips") or []
-        return found
+        asked = "list ips"
+        found = many(self._ask("GET", _app(app, "ip_assignments"), asked, app).get("ips"), asked)
+        return [{**each, "ip": text(each, "ip", asked)} for each in found]
 
     def assign(self, app: str, kind: str) -> None:
         """Give an app an address: ``shared_v4`` or ``v6``."""
-        self._ask("POST", _app(app, "ip_assignments"), "assign ip", app, {"type": kind})
+        self._asked("POST", _app(app, "ip_assignments"), "assign ip", app, {"type": kind})
 
     def secrets(self, app: str) -> dict[str, str]:
         """Return the digest of each secret of an app, by name; never its value."""
-        told = self._ask("GET", _app(app, "secrets"), "list secrets", app)
-        return {str(each["name"]): str(each.get("digest", "")) for each in told.get("secrets") or ()}
+        asked = "list secrets"
+        told = self._ask("GET", _app(app, "secrets"), asked, app)
+        return {text(each, "name", asked): str(each.get("digest", "")) for each in many(told.get("secrets"), asked)}
 
     def certificates(self, app: str) -> list[str]:
         """List the host names that an app has certificates for."""
-        told = self._ask("GET", _app(app, "certificates"), "list certificates", app)
-        return [str(each["hostname"]) for each in told.get("certificates") or ()]
+        asked = "list certificates"
+        told = self._ask("GET", _app(app, "certificates"), asked, app)
+        return [text(each, "hostname", asked) for each in many(told.get("certificates"), asked)]
 
     def request_certificate(self, app: str, hostname: str) -> JSON:
         """Ask for a certificate; return what has to stand in the name's DNS."""
         body = {"hostname": hostname}
-        told: JSON = self._ask("POST", _app(app, "certificates/acme"), "create certificate", app, body)
-        return told
+        return self._ask("POST", _app(app, "certificates/acme"), "create certificate", app, body)
 
     def drop_certificate(self, app: str, hostname: str) -> None:
         """Remove a host name."""
-        self._ask("DELETE", _app(app, f"certificates/{_part(hostname)}"), "delete certificate", app)
+        self._asked("DELETE", _app(app, f"certificates/{_part(hostname)}"), "delete certificate", app)
 
     def log(self, app: str, following: str) -> tuple[list[JSON], str]:
         """Return the newest log lines, or those after ``following``, and where the next ones begin."""
         url = f"{self.api}/api/v1/apps/{_part(app)}/logs?next_token={_part(following)}"
-        told = self._ask("GET", url, "get logs", app)
-        lines: list[JSON] = [each.get("attributes") or {} for each in told.get("data") or ()]
-        meta: JSON = told.get("meta") or {}
+        asked = "get logs"
+        told = self._ask("GET", url, asked, app)
+        lines = [one(each.get("attributes") or {}, asked) for each in many(told.get("data"), asked)]
+        meta = one(told.get("meta") or {}, asked)
         return lines, str(meta.get("next_token") or following)
 
     # Machines
@@ -117,38 +119,37 @@ class Fly:
     def machines(self, app: str) -> list[JSON]:
         """List the machines of an app; none if there is no app."""
         try:
-            found: list[JSON] = self._ask("GET", _app(app, "machines"), "list machines", app)
+            found = many(self._asked("GET", _app(app, "machines"), "list machines", app), "list machines")
         except NotFoundError:
             return []
-        return found
+        return [{**each, "id": text(each, "id", "list machines")} for each in found]
 
     def machine(self, app: str, machine: str) -> JSON:
         """Return one machine."""
-        found: JSON = self._ask("GET", _machine(app, machine), LOOKING, machine)
-        return found
+        found = self._ask("GET", _machine(app, machine), LOOKING, machine)
+        return {**found, "id": text(found, "id", LOOKING)}
 
     def create(self, app: str, body: JSON) -> JSON:
         """Make a machine and boot it."""
-        made: JSON = self._ask("POST", _app(app, "machines"), "create machine", app, body)
-        return made
+        return self._ask("POST", _app(app, "machines"), "create machine", app, body)
 
     def start(self, app: str, machine: str) -> None:
         """Start a machine that is stopped; nothing happens if it runs."""
-        self._ask("POST", _machine(app, machine, "start"), "start machine", machine)
+        self._asked("POST", _machine(app, machine, "start"), "start machine", machine)
 
     def stop(self, app: str, machine: str) -> None:
         """Let a machine end what it does and stop, as its configuration says."""
-        self._ask("POST", _machine(app, machine, "stop"), "stop machine", machine, {})
+        self._asked("POST", _machine(app, machine, "stop"), "stop machine", machine, {})
 
     def wait(self, app: str, machine: JSON, state: str, within: float) -> None:
         """Wait until a machine is in a state; raise LateError if it is not, within as many seconds."""
         deadline = time.monotonic() + within
         while True:
             left = max(1, min(LONGEST_WAIT, int(deadline - time.monotonic())))
-            version = f"&instance_id={machine['instance_id']}" if machine.get("instance_id") else ""
+            version = f"&instance_id={_part(str(machine['instance_id']))}" if machine.get("instance_id") else ""
             path = _machine(app, machine["id"], f"wait?state={state}&timeout={left}{version}")
             try:
-                self._ask("GET", path, "wait machine", machine["id"])
+                self._asked("GET", path, "wait machine", machine["id"])
             except LateError:
                 if time.monotonic() >= deadline:
                     raise
@@ -157,51 +158,49 @@ class Fly:
 
     def cordon(self, app: str, machine: str) -> None:
         """Send no visitors to a machine any more."""
-        self._ask("POST", _machine(app, machine, "cordon"), "cordon machine", machine)
+        self._asked("POST", _machine(app, machine, "cordon"), "cordon machine", machine)
 
     def uncordon(self, app: str, machine: str) -> None:
         """Send visitors to a machine."""
-        self._ask("POST", _machine(app, machine, "uncordon"), "uncordon machine", machine)
+        self._asked("POST", _machine(app, machine, "uncordon"), "uncordon machine", machine)
 
     def destroy(self, app: str, machine: str) -> None:
         """Remove a machine, running or not; nothing happens if it is gone."""
         with suppress(NotFoundError):
-            self._ask("DELETE", _machine(app, machine) + "?force=true", "destroy machine", machine)
+            self._asked("DELETE", _machine(app, machine) + "?force=true", "destroy machine", machine)
         self.nonces.pop(machine, None)
 
     def note(self, app: str, machine: str, key: str, value: str) -> None:
         """Write one key of a machine's metadata."""
         path = _machine(app, machine, f"metadata/{_part(key)}")
-        self._ask("POST", path, "set metadata", machine, {"value": value})
+        self._asked("POST", path, "set metadata", machine, {"value": value})
 
     def run(self, app: str, machine: str, command: list[str], stdin: str, timeout: int) -> JSON:
         """Run a command in a machine, and return its ``exit_code``, ``stdout`` and ``stderr``."""
         body = {"command": command, "stdin": stdin, "timeout": timeout}
-        told: JSON = self._ask("POST", _machine(app, machine, "exec"), "exec machine", machine, body)
-        return told
+        return self._ask("POST", _machine(app, machine, "exec"), "exec machine", machine, body)
 
     # Leases
 
     def lease(self, app: str, machine: str) -> JSON | None:
         """Return who has the lease of a machine, None if nobody has it."""
         try:
-            told: JSON = self._ask("GET", _machine(app, machine, "lease"), "get lease", machine)
+            told = self._ask("GET", _machine(app, machine, "lease"), "get lease", machine)
         except NotFoundError:
             return None
-        found: JSON = told.get("data") or {}
-        return found or None
+        return one(told.get("data") or {}, "get lease") or None
 
     def take_lease(self, app: str, machine: str, description: str, seconds: int) -> None:
         """Take the lease of a machine, or renew ours; raise LockedError if somebody else has it."""
         body = {"ttl": seconds, "description": description}
-        told: JSON = self._ask("POST", _machine(app, machine, "lease"), "create lease", machine, body)
-        self.nonces[machine] = str(told["data"]["nonce"])
+        told = self._ask("POST", _machine(app, machine, "lease"), "create lease", machine, body)
+        self.nonces[machine] = word(one(told.get("data"), "create lease"), "nonce", "create lease")
 
     def release_lease(self, app: str, machine: str, nonce: str) -> None:
         """Give a lease back; nothing happens if it is gone."""
         with suppress(NotFoundError):
             path = _machine(app, machine, "lease")
-            self._ask("DELETE", path, "release lease", machine, headers={NONCE: nonce})
+            self._asked("DELETE", path, "release lease", machine, headers={NONCE: nonce})
         self.nonces.pop(machine, None)
 
     # The request
@@ -215,6 +214,18 @@ class Fly:
         body: Any = None,
         *,
         headers: Mapping[str, str] | None = None,
+    ) -> JSON:
+        """Ask, and return the object that is the answer."""
+        return one(self._asked(method, path, action, about, body, headers), action)
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        action: str,
+        about: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Ask, again while that may help; return the JSON of the answer, or raise what it stands for."""
         deadline, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
@@ -227,7 +238,7 @@ class Fly:
                     raise
             else:
                 if response.is_success:
-                    return _json(response)
+                    return read(response)
                 again = response.status_code in AGAIN and (method != "POST" or response.status_code in {429, 503})
                 if not again or time.monotonic() + pause > deadline:
                     raise error_of(response, self.login)
@@ -247,24 +258,15 @@ class Fly:
             said[NONCE] = self.nonces[about]
         try:
             return self.http.request(method, url, json=body, headers={**said, **(headers or {})}, timeout=TIMEOUT)
-        except httpx.HTTPError as exc:
-            where = httpx.URL(url)
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            where = urlsplit(url)
             raise TargetError(
-                f"{where.host} did not answer {method} {where.path}: {exc or type(exc).__name__}"
+                f"{where.netloc} did not answer {method} {where.path}: {exc or type(exc).__name__}"
             ) from exc
 
 
-def _json(response: "httpx.Response") -> Any:
-    if response.status_code == HTTPStatus.NO_CONTENT or not response.content:
-        return {}
-    try:
-        return response.json()
-    except ValueError as exc:
-        raise RefusedError(f"{response.request.url.host} answered {response.request.url.path} without JSON") from exc
-
-
 def _part(value: str) -> str:
-    return quote(value, safe="")
+    return quote(value, safe="", errors="replace")
 
 
 def _app(app: str, what: str) -> str:

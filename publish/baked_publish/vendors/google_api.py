@@ -4,11 +4,14 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
 
 from baked_publish.errors import NotFoundError, PreflightError, TargetError
+from baked_publish.redaction import hidden
+from baked_publish.shapes import inner
 from baked_publish.vendors.google_login import Login
+from baked_publish.vendors.shaped import line, one, read, text
 
 if TYPE_CHECKING:
     import httpx
@@ -46,22 +49,24 @@ class Api:
         """
         response = self._sent(method, url, body, params)
         if response.is_success:
-            return _json(response)
-        raise failed(response.status_code, _message(response), f"{method} {urlsplit(url).path}")
+            return one(read(response), f"{method} {urlsplit(url).path}")
+        message = line(hidden(_message(response)))
+        raise failed(response.status_code, message, f"{method} {urlsplit(url).path}")
 
     def settle(self, base: str, operation: JSON) -> JSON:
         """Wait until an operation is done, for two minutes at most; return its response."""
         began, pause = time.monotonic(), FIRST_WAIT
         while not operation.get("done"):
+            name = text(operation, "name", "operation")
             if time.monotonic() - began > LONG:
-                raise TargetError(f"{operation.get('name')} is not done after {LONG:.0f} s: try again later")
+                raise TargetError(f"{name} is not done after {LONG:.0f} s: try again later")
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
-            operation = self.call("GET", f"{base}/{operation['name']}")
-        if error := operation.get("error"):
-            raise TargetError(f"{operation.get('name')}: {error.get('message')}")
-        response: JSON = operation.get("response") or {}
-        return response
+            operation = self.call("GET", f"{base}/{quote(name, errors='replace')}")
+        if operation.get("error"):
+            message = line(hidden(str(inner(operation, "error").get("message") or "no reason given")))
+            raise TargetError(f"{line(str(operation.get('name', 'what was begun')))}: {message}")
+        return inner(operation, "response")
 
     def _sent(self, method: str, url: str, body: JSON | None, params: Mapping[str, str]) -> "httpx.Response":
         import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
@@ -73,7 +78,7 @@ class Api:
                 headers["X-Goog-User-Project"] = self.login.quota_project
             try:
                 response = self._http.request(method, url, json=body, params=params, headers=headers, timeout=READ)
-            except httpx.HTTPError as exc:
+            except (httpx.HTTPError, httpx.InvalidURL) as exc:
                 failures += 1
                 if failures >= TRIES:
                     raise TargetError(f"{urlsplit(url).netloc} did not answer: {exc}; try again later") from exc
@@ -97,21 +102,11 @@ def failed(status: int, message: str, what: str) -> Exception:
     return TargetError(f"{what} failed with {status}: {message}")
 
 
-def _json(response: "httpx.Response") -> JSON:
-    try:
-        value: Any = response.json() if response.content else {}
-    except ValueError as exc:
-        raise TargetError(f"{response.request.url.host} did not answer with JSON") from exc
-    if not isinstance(value, dict):
-        raise TargetError(f"{response.request.url.host} did not answer with a JSON object")
-    return cast("JSON", value)
-
-
 def _message(response: "httpx.Response") -> str:
     try:
         return str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return response.text[:200] or "no reason given"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return response.text or "no reason given"
 
 
 Found = Callable[[], JSON]

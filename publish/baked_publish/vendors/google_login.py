@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from baked_publish.errors import PreflightError
 from baked_publish.redaction import keep_secret
+from baked_publish.vendors.shaped import DAMAGED, one, read, text
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 TOKEN: Final = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of it
@@ -219,14 +220,18 @@ def _federated(credentials: Any, audience: str, login: Login) -> str:
             "google-github-actions/auth)"
         )
     base = os.environ.get("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", "https://iamcredentials.googleapis.com/")
-    answer = httpx.post(
-        f"{base.rstrip('/')}/v1/projects/-/serviceAccounts/{account}:generateIdToken",
-        json={"audience": audience, "includeEmail": True},
-        headers={"Authorization": f"Bearer {login.token()}"},
-        timeout=PATIENCE,
-    )
+    token = login.token()
+    try:
+        answer = httpx.post(
+            f"{base.rstrip('/')}/v1/projects/-/serviceAccounts/{account}:generateIdToken",
+            json={"audience": audience, "includeEmail": True},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=PATIENCE,
+        )
+    except httpx.HTTPError as exc:
+        raise PreflightError(f"Google's IAM did not answer for an identity token of {account}: {exc}") from exc
     if answer.is_success:
-        return str(answer.json()["token"])
+        return text(one(read(answer), "generateIdToken"), "token", "generateIdToken")
     raise PreflightError(
         f"no identity token for {account} ({answer.status_code}): grant it roles/iam.serviceAccountOpenIdTokenCreator "
         "on itself"
@@ -255,3 +260,8 @@ class _told:  # noqa: N801 - reads as a phrase
             raise PreflightError(f"Google's token server did not answer ({self._source}): {exc}") from exc
         if isinstance(exc, GoogleAuthError):
             raise PreflightError(f"the credentials ({self._source}) are not accepted any more: {FIX}") from exc
+        if isinstance(exc, DAMAGED):
+            raise PreflightError(
+                f"what Google's token server answered ({self._source}) cannot be read ({type(exc).__name__}): look "
+                "whether a proxy answered in its place, and try again"
+            ) from exc

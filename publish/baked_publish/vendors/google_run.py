@@ -7,8 +7,10 @@ from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError
+from baked_publish.redaction import hidden
 from baked_publish.vendors.google_api import FIRST_WAIT, LONGEST_WAIT, TEMPORARY, TRIES, endpoint, failed
 from baked_publish.vendors.google_login import Login
+from baked_publish.vendors.shaped import DAMAGED, line
 
 PATIENCE: Final = 60.0
 """Seconds for one answer."""
@@ -55,8 +57,7 @@ class Run:
 
     def count(self) -> int:
         """Count the services of the region."""
-        pages = self._call("services", self._services.list_services, {"parent": self.parent})
-        return sum(1 for _ in pages)
+        return len(self._listed("services", self._services.list_services, {"parent": self.parent}))
 
     def create(self, name: str, body: JSON, *, check_only: bool = False) -> None:
         """Make a service, and wait until it is settled; raise Conflict if there is one of that name."""
@@ -80,7 +81,7 @@ class Run:
     def revisions(self, name: str) -> list[JSON]:
         """List the revisions of a service."""
         asked = {"parent": self._path(name), "page_size": PAGE}
-        found: Any = self._call(f"revisions of {name!r}", self._revisions.list_revisions, asked)
+        found = self._listed(f"revisions of {name!r}", self._revisions.list_revisions, asked)
         return [self._json(self._types.Revision, each) for each in found]
 
     def revision(self, name: str, revision: str) -> JSON:
@@ -135,11 +136,20 @@ class Run:
                     raise exc.final from exc
                 time.sleep(min(FIRST_WAIT * 2**failures, LONGEST_WAIT))
 
+    def _listed(self, what: str, act: Callable[..., Any], asked: JSON) -> list[Any]:
+        """Ask for all pages of a list, from the first one again where one of them fails."""
+
+        def all_pages(**how: Any) -> list[Any]:
+            return list(act(**how))
+
+        return self._call(what, all_pages, asked)
+
     def _once(self, what: str, act: Callable[[], Result]) -> Result:
         from concurrent.futures import TimeoutError as NotInTime  # noqa: PLC0415
 
         from google.api_core.exceptions import GoogleAPICallError, RetryError  # noqa: PLC0415
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
+        from google.protobuf.json_format import Error as NotItsJson  # noqa: PLC0415
         from requests.exceptions import RequestException  # noqa: PLC0415
 
         try:
@@ -150,6 +160,9 @@ class Run:
             raise TargetError(f"{what} is not done after {self._within:.0f} s: look again later") from exc
         except (RequestException, GoogleAuthError) as exc:
             raise _Temporary(TargetError(f"{what}: Cloud Run did not answer: {exc}"), 0) from exc
+        except (NotItsJson, *DAMAGED) as exc:
+            told = f"{what}: Cloud Run's answer cannot be read ({type(exc).__name__}): try again"
+            raise _Temporary(TargetError(told), 0) from exc
 
     @staticmethod
     def _json(kind: Any, value: Any) -> JSON:
@@ -167,7 +180,7 @@ class _Temporary(Exception):
 
 
 def _error(exc: Any, what: str) -> Exception:
-    status, message = int(exc.code or 0), str(exc.message)
+    status, message = int(exc.code or 0), line(hidden(str(exc.message)))
     if status == HTTPStatus.CONFLICT:
         return Conflict(f"{what}: {message}")
     error = failed(status, message, what)
