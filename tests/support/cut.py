@@ -1,7 +1,7 @@
-"""Faults on the way to a platform: one answer of it is an error, lost, cut off or late, whoever asked over httpx.
+"""Faults on the way to a platform: one answer of it is an error, lost, cut off or late.
 
-Every target whose requests go through httpx is reached by it, without a word of its own; what is asked of a Docker
-engine or a keeper goes wrong by ``Doors``.
+Every target whose requests go through httpx is reached by it, without a word of its own, and so is Google's client,
+which asks by requests; what is asked of a Docker engine or a keeper goes wrong by ``DOORS``.
 """
 
 import time
@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from io import BytesIO
 from typing import Any, Final
 
 import httpx
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
 
 from baked_publish.engine.engine import Engine
 from baked_publish.errors import TargetError
@@ -71,6 +74,23 @@ class Line:
             raise httpx.ReadError("the answer was lost", request=request)
         return httpx.Response(answer.status_code, headers=answer.headers, stream=Half(body), request=request)
 
+    def called(
+        self, adapter: HTTPAdapter, request: requests.PreparedRequest, send: Callable[..., requests.Response], how: Any
+    ) -> requests.Response:
+        """Answer one request of Google's client, or let it go wrong; a stand-in asks its engine by another adapter."""
+        if type(adapter) is not HTTPAdapter or not self._meets():
+            return send(adapter, request, **how)
+        if self.kind in {"error", "refused"}:
+            return _made(request, 500 if self.kind == "error" else 403)
+        if self.kind == "late":
+            time.sleep(DELAY)
+            return send(adapter, request, **how)
+        answer = send(adapter, request, **how)
+        body = answer.content
+        if self.kind == "lost":
+            raise requests.ConnectionError("the answer was lost")
+        return _made(request, answer.status_code, body[: len(body) // 2])
+
     def did(self, act: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap something that an engine or a keeper is asked."""
 
@@ -89,6 +109,12 @@ class Line:
         return wrapped
 
 
+def _made(request: requests.PreparedRequest, status: int, body: bytes = b"") -> requests.Response:
+    made = requests.Response()
+    made.status_code, made.request, made.url, made.raw = status, request, str(request.url), BytesIO(body)
+    return made
+
+
 @contextmanager
 def tapped() -> Iterator[Line]:
     """Watch everything that goes to a platform."""
@@ -98,6 +124,8 @@ def tapped() -> Iterator[Line]:
         patch.setattr(
             httpx.HTTPTransport, "handle_request", lambda transport, request: line.asked(transport, request, send)
         )
+        call = HTTPAdapter.send
+        patch.setattr(HTTPAdapter, "send", lambda adapter, request, **how: line.called(adapter, request, call, how))
         for door, acts in DOORS:
             for act in acts:
                 patch.setattr(door, act, line.did(getattr(door, act)))
