@@ -13,6 +13,9 @@ wait: 1 to 60 s, then 408              "[1s, 1m0s]" and "deadline_exceeded: mach
                                        state, started, currently ..." of logs
 lease: 201; 404 if nobody has one      https://fly.io/docs/machines/api/machines-resource/; the 404 is guessed
 metadata: 204                          the same page
+certificates: asked for by ``acme``,   https://fly.io/docs/machines/api/certificates-resource/, superfly/fly-go
+looked at by ``HOST/check``, which     flaps/flaps_certificates.go; the words of a status are guessed
+looks at the DNS
 changes under another's lease: 409     the same page; that metadata and cordon count as changes is guessed
 =====================================  ====================================================================
 """
@@ -176,7 +179,17 @@ class Actions:
     def certify(self, name: str) -> tuple[int, Any]:
         hostname = str(self.call.body["hostname"])
         self.cloud.app(name).certificates.append(hostname)
-        return 201, {"hostname": hostname, "configured": False}
+        return 201, self._certificate(hostname)
+
+    def check_certificate(self, name: str, hostname: str) -> tuple[int, Any]:
+        if hostname not in self.cloud.app(name).certificates:
+            raise Problem(404, f"certificate not found for {hostname}")
+        return 200, self._certificate(hostname)
+
+    def _certificate(self, hostname: str) -> JSON:
+        configured = hostname in self.cloud.pointed
+        status = "active" if configured else "pending_validation"
+        return {"hostname": hostname, "configured": configured, "acme_requested": True, "status": status}
 
     def regions(self) -> tuple[int, Any]:
         from fly_cloud import REGIONS  # noqa: PLC0415 - it imports this module
@@ -313,6 +326,7 @@ ROUTES = (
     ("GET", APP + "/secrets", "secrets", 0),
     ("GET", APP + "/certificates", "certificates", 0),
     ("POST", APP + "/certificates/acme", "certify", 0),
+    ("POST", APP + r"/certificates/([^/]+)/check", "check_certificate", 1),
     ("GET", r"/v1/platform/regions", "regions", 0),
     ("GET", r"/api/v1/apps/([^/]+)/logs", "logs", 0),
     ("GET", APP + "/machines", "machines", 0),

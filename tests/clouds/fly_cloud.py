@@ -132,6 +132,8 @@ class Cloud:
     """How often an image is not known yet when a machine is to be made of it."""
     full: set[str] = field(default_factory=set)
     """Regions without room."""
+    pointed: set[str] = field(default_factory=set)
+    """Host names of other people whose DNS leads here."""
     swaps: str = ""
     """A digest that machines say they run, whatever they were asked to."""
     calls: list[Call] = field(default_factory=list)

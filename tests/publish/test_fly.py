@@ -23,8 +23,17 @@ from line import LIMIT, Client, make_database, program, result
 from baked_publish import commands, pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.deployment import Deployment
-from baked_publish.errors import LockedError, PlanRefused, PreflightError, PublishError, StageError, UsageError
+from baked_publish.errors import (
+    LockedError,
+    PlanRefused,
+    PreflightError,
+    PublishError,
+    StageError,
+    TargetError,
+    UsageError,
+)
 from baked_publish.ingredients import Ingredients, baking
+from baked_publish.machines import store
 from baked_publish.pipeline import Outcome, Wish
 from baked_publish.report import Silent
 from baked_publish.targets.fly import FlyPublisher
@@ -222,6 +231,39 @@ def test_the_plan_tells_what_is_made_uploaded_and_paid_and_a_dry_run_makes_none_
     assert [after for kind, _, after in told if kind == "cost"][1] == "$2.19"
     assert flight.cloud.apps == {}
     assert not any(call.method == "POST" for call in flight.cloud.calls)
+
+
+def test_a_name_of_ones_own_is_planned_asked_for_and_looked_at(flight: Flight) -> None:
+    created = ("create", "certificate for www.example.org")
+    first = flight.publish(1, domain=("www.example.org",))
+    assert created in [(change.kind, change.what) for change in first.changes]
+    assert flight.app.certificates == ["www.example.org"]
+    assert (
+        "warning: www.example.org has no certificate yet: let its DNS name data.fly.dev as CNAME; Fly then certifies it"
+    ) in flight.told.lines
+    flight.cloud.pointed.add("www.example.org")
+    second = flight.publish(2, domain=("www.example.org",))
+    assert created not in [(change.kind, change.what) for change in second.changes]
+    assert flight.app.certificates == ["www.example.org"]
+    assert "https://www.example.org has its certificate" in flight.told.lines
+
+
+def test_a_certificate_that_cannot_be_asked_for_is_a_warning(flight: Flight) -> None:
+    flight.cloud.fails("POST", "/certificates/acme", 422)
+    assert flight.publish(1, domain=("www.example.org",)).action == "published"
+    assert [each for each in flight.told.lines if "a certificate could not be asked for: Fly answered 422" in each]
+
+
+def test_an_image_that_fly_would_not_unpack_is_refused_before_anything_is_sent(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.LARGEST == 8_000_000_000
+    monkeypatch.setattr(store, "LARGEST", 1000)
+    with pytest.raises(TargetError, match=r"the image would weigh [\d,]+ bytes unpacked.* Fly takes 1,000 at most"):
+        flight.publish(1)
+    assert flight.cloud.apps == {}
+    assert {call.method for call in flight.cloud.calls} == {"GET"}
+    assert flight.cloud.images.count("POST", "/blobs/uploads") == 0
 
 
 def test_a_new_value_of_a_secret_is_a_change(flight: Flight) -> None:

@@ -1,10 +1,11 @@
 """The address: where visitors find an app, whether it answers there, and names of its owner's own."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from baked_publish.deployment import Change
 from baked_publish.errors import NotFoundError, PublishError
 from baked_publish.report import Report
 from baked_publish.vendors.fly_api import Fly
@@ -60,14 +61,26 @@ class Addresses:
         except httpx.HTTPError:
             return False
 
-    def certify(self, app: str, domains: Iterable[str]) -> None:
-        """Ask for the certificates that are missing, and say what the names' owner has to write."""
-        wanted = list(domains)
+    def planned(self, app: str, domains: Sequence[str], *, made: bool) -> Iterator[Change]:
+        """Yield the certificates that a publish asks for; ``made`` tells whether there is the app."""
         try:
-            there = self.fly.certificates(app) if wanted else []
-            for each in wanted:
+            there = self.fly.certificates(app) if made and domains else []
+        except PublishError:  # what is wrong is told when they are asked for
+            there = []
+        yield from (Change("create", f"certificate for {each}") for each in domains if each not in there)
+
+    def certify(self, app: str, domains: Sequence[str]) -> None:
+        """Ask for the certificates that are missing, look at all of them, and say what their owner has to write."""
+        try:
+            there = self.fly.certificates(app) if domains else []
+            for each in domains:
                 if each not in there:
                     self.fly.request_certificate(app, each)
-                    self.report.warning(f"{each}: let its DNS name {app}.fly.dev as CNAME; Fly then certifies it")
+                if self.fly.check_certificate(app, each):
+                    self.report.info(f"https://{each} has its certificate")
+                else:
+                    self.report.warning(
+                        f"{each} has no certificate yet: let its DNS name {app}.fly.dev as CNAME; Fly then certifies it"
+                    )
         except PublishError as exc:  # the publish itself is done
             self.report.warning(f"a certificate could not be asked for: {exc}")

@@ -119,6 +119,7 @@ class FlyPublisher(BasePublisher):
                 for key in wanted
                 if old.get(key) != wanted[key]
             ]
+        changes += self._addresses.planned(self.name, self.given.domain, made=known is not None)
         changes += uploads(image, self._store(self.name).repository if known else None)
         return [*changes, *estimate(self.given, unpacked(image))]
 

@@ -101,6 +101,11 @@ class Fly:
         body = {"hostname": hostname}
         return self._ask("POST", _app(app, "certificates/acme"), "create certificate", app, body)
 
+    def check_certificate(self, app: str, hostname: str) -> bool:
+        """Let Fly look at a name's DNS, and tell whether it has a certificate that it answers with."""
+        path = _app(app, f"certificates/{_part(hostname)}/check")
+        return self._ask("POST", path, "check certificate", hostname).get("configured") is True
+
     def drop_certificate(self, app: str, hostname: str) -> None:
         """Remove a host name."""
         self._asked("DELETE", _app(app, f"certificates/{_part(hostname)}"), "delete certificate", app)
