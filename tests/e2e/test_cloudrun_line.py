@@ -263,12 +263,17 @@ def test_a_domain_is_mapped_once(shop: Shop) -> None:
 
 
 def test_a_log_tells_what_the_server_wrote(shop: Shop) -> None:
-    shop.publish(1)
+    plugins = shop.folder / "plugins"
+    plugins.mkdir()
+    (plugins / "ours.py").write_text("print('first is up')")
+    database = make_database(shop.folder / "data.db", 1)
+    bake = lambda: baking((database,), Ingredients(plugins_dir=plugins), BakeOptions(), Silent())  # noqa: E731
+    pipeline.publish(shop.publisher(), bake, Wish(), Silent())
+    done = program("logs", "cloudrun", "data", "--region", "europe-west1", env=environment(shop))
+    assert done.returncode == 0, done.stderr
     revision = shop.live().revision
-    lines = list(shop.publisher().logs(follow=False))
-    written = [line for _, line in shop.google.runtime.log(revision)]
-    assert [line.partition(f" {revision} ")[2] for line in lines if revision in line] == [
-        each for each in written if each
+    assert [line.partition(" ")[2] for line in done.stdout.splitlines() if "first" in line] == [
+        f"{revision} first is up"
     ]
 
 
