@@ -4,6 +4,11 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+"""No example fails because the machine had other things to do."""
 
 pytest_plugins = ("base_image", "engine", "registry", "pushing", "flying", "on_google")
 """The fixtures that are shared: base image, Docker engine, registry and a repository in it, stand-ins of clouds."""
