@@ -73,6 +73,14 @@ _ROWS: Final[Body] = {
     "items": {"type": ["object", "array"], "additionalProperties": _VALUE, "items": _VALUE},
 }
 _OK: Final[Body] = {"type": "boolean"}
+_SHAPED: Final = frozenset(("Table", "Row", "Query"))
+"""Bodies that ``_shape`` may take out of their envelope."""
+_BARE: Final[Body] = {
+    "description": "Rows alone: a list by _shape=array or arrayfirst, by their keys by _shape=object",
+    "type": ["array", "object"],
+    "items": {"type": ["object", "array", "null", "number", "string"]},
+    "additionalProperties": {"type": "object"},
+}
 
 
 def document(manifest: Manifest, server: str, *, allow_sql: bool) -> Body:
@@ -132,7 +140,11 @@ def _get(summary: str, schema: str, parameters: list[Body]) -> Body:
 
 
 def _response(description: str, schema: str) -> Body:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    own: Body = {"$ref": f"#/components/schemas/{schema}"}
+    whole: Body = {"anyOf": [own, {"$ref": "#/components/schemas/Shaped"}]} if schema in _SHAPED else own
+    content: Body = {"application/json": {"schema": whole}}
+    if schema in _SHAPED:
+        content["text/plain"] = {"schema": {"description": "An object a line, by _nl=on", "type": "string"}}
     return {"description": description, "content": content}
 
 
@@ -164,6 +176,7 @@ def _schemas() -> Body:
         "Table": _object({**page, "next": following, "next_url": following}, extras.TABLE),
         "Row": _object({**page, **row}, extras.ROW),
         "Query": _object(page, extras.QUERY),
+        "Shaped": _BARE,
         "Index": _object({"ok": _OK, "databases": {"type": "array", "items": {"type": "object"}}}),
         "Database": _object({"ok": _OK, "database": _TEXT, "tables": {"type": "array"}, "views": {"type": "array"}}),
         "Document": _object({"ok": _OK}),

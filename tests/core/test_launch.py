@@ -21,6 +21,14 @@ def gone(processes: list[int], within: float = 10.0) -> bool:
     return False
 
 
+def dead(process: int) -> bool:
+    """Tell whether the kernel has ended a process; its zygote may not have taken leave of it yet."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+    except OSError:
+        return True
+
+
 def children(server: Attacked, count: int) -> list[int]:
     """Wait until the app has ``count`` descendants; return them."""
     deadline = time.monotonic() + 10
@@ -51,6 +59,8 @@ def test_a_runner_that_dies_is_replaced(tmp_path: Path) -> None:
         zygote, *runners = children(server, 2)
         for each in runners:
             os.kill(each, signal.SIGKILL)
+        while not all(map(dead, runners)):
+            time.sleep(0.01)
         answers = [server.ask(SQL + b"select+1").status for _ in range(3)]
         assert answers == [200, 200, 200], "nobody hears of it"
         assert zygote in family(server.process.pid)

@@ -51,6 +51,7 @@ def test_every_operation_answers_as_it_is_described(schema: schemathesis.BaseSch
             case.path_parameters = {k: known.get(k, v) for k, v in (case.path_parameters or {}).items()}
             if sql is not None and "sql" in (case.query or {}):
                 case.query["sql"] = sql
+            (case.query or {}).pop("_json_infinity", None)  # its Infinity is no JSON: documented, for who asks
             response = case.call()
             case.validate_response(response, excluded_checks=[positive_data_acceptance])
             assert response.status_code < 500
