@@ -9,7 +9,7 @@ from typing import Final
 from baked_publish.errors import LockedError, NotFoundError, StageError, TargetError
 from baked_publish.machines.fleet import Fleet, Group
 from baked_publish.machines.lease import Leases
-from baked_publish.machines.machine import DEAD, Machine
+from baked_publish.machines.machine import DEAD, LEAVING, RESTING, Machine
 from baked_publish.machines.record import Record
 from baked_publish.machines.shape import body, count
 from baked_publish.report import Report
@@ -124,13 +124,11 @@ class Launch:
         return Group(tuple(self._up(each) for each in group.machines))
 
     def _up(self, machine: Machine) -> Machine:
-        if machine.state in {"stopped", "suspended"}:
+        if machine.state in RESTING:
             self.fly.start(self.app, machine.id)
         deadline = time.monotonic() + self.within
-        try:
-            self.fly.wait(self.app, dict(machine.raw), "started", self.within)
-        except LateError as exc:
-            raise self._late(machine, f"was not started within {self.within:g} s: {exc}") from exc
+        if machine.state not in LEAVING:
+            self._started(machine)
         while True:
             seen = Machine.of(self.fly.machine(self.app, machine.id))
             if seen is None:
@@ -140,10 +138,18 @@ class Launch:
                 return seen
             if seen.state in DEAD:
                 raise self._late(seen, f"is {seen.state}")
+            if seen.state in RESTING:
+                self.fly.start(self.app, seen.id)
             if time.monotonic() > deadline:
                 told = ", ".join(f"{name} {status}" for name, status in seen.checks) or "none told"
                 raise self._late(seen, f"does not serve after {self.within:g} s (checks: {told})")
             time.sleep(POLL)
+
+    def _started(self, machine: Machine) -> None:
+        try:
+            self.fly.wait(self.app, dict(machine.raw), "started", self.within)
+        except LateError as exc:
+            raise self._late(machine, f"was not started within {self.within:g} s: {exc}") from exc
 
     def _late(self, machine: Machine, what: str) -> StageError:
         return StageError(

@@ -27,6 +27,9 @@ GONE: Final = frozenset({"destroying", "destroyed", "replaced"})
 """States of a machine that will not come back."""
 RUNS: Final = "started"
 DEAD: Final = frozenset({"failed", "destroying", "destroyed", "replaced"})
+RESTING: Final = frozenset({"stopped", "suspended"})
+LEAVING: Final = frozenset({"stopping", "suspending"})
+"""On the way to rest, for want of visitors: a machine cannot be started before it is there."""
 PASSING: Final = "passing"
 
 
