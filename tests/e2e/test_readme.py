@@ -14,6 +14,8 @@ from typing import IO
 import httpx
 import pytest
 from engine import Daemon
+from fly_cloud import Cloud as FlyCloud
+from fly_cloud import environment as fly_environment
 from google_cloud import Cloud, environment
 from ground import Ground
 from house import CHECKOUT
@@ -24,7 +26,7 @@ README = (CHECKOUT / "README.md").read_text("utf-8")
 AIRPORTS = CHECKOUT / "examples" / "airports"
 EXAMPLE = "registry.example.org"
 CHANGES = (
-    (r"http://127\.0\.0\.1:\d+/?|https://\S+\.run\.app", "URL"),
+    (r"http://127\.\d+\.\d+\.\d+:\d+/?|https://\S+\.(?:run\.app|fly\.dev)", "URL"),
     (r"\b\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "TIME"),
     (r"\b\d{8}-\d{6}-[0-9a-f]{8}\b", "REVISION"),
     (r"\bbundle [0-9a-f]{12}\b", "bundle DIGEST"),
@@ -51,12 +53,14 @@ def shape(answer: str) -> str:
 
 
 @pytest.fixture
-def elsewhere(engine: Daemon, registry: Registry, base_layout: Path, google: Cloud, ground: Ground) -> dict[str, str]:
-    """Return the environment in which an engine, a base image, a registry and a cloud are at hand."""
+def elsewhere(
+    engine: Daemon, registry: Registry, base_layout: Path, google: Cloud, ground: Ground, fly_cloud: FlyCloud
+) -> dict[str, str]:
+    """Return the environment in which an engine, a base image, a registry and two clouds are at hand."""
     base = f"oci:{base_layout}:3.11"
-    cloud = environment(google, ground)
     return {
-        **cloud,
+        **environment(google, ground),
+        **fly_environment(fly_cloud),
         "DOCKER_HOST": engine.url,
         "BAKED_DOCKER_NETWORK": "host",
         "BAKED_BASE_IMAGE": base,
@@ -117,7 +121,7 @@ def test_every_command_of_the_readme_answers_as_shown(
         answer = (serve if command.startswith("publish serve") else run)(said, here, {**env, **elsewhere})
         assert shape(answer.replace(host, EXAMPLE)) == shape(shown), f"$ {command}\n{answer}"
         tried.append(command.split()[1])
-    words = "serve bake local promote rollback status history unpublish plugins image cloudrun docker registry"
+    words = "serve bake local promote rollback status history unpublish plugins image cloudrun fly docker registry"
     assert {*words.split()} <= {*tried}
 
 
