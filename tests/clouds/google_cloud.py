@@ -184,14 +184,14 @@ class Cloud:
         self.services.held.clear()
 
     def close(self) -> None:
-        """End all that runs."""
+        """End all that runs, and wait for what is about to: a publish that was killed leaves its operations behind."""
+        for thread in self.services.threads:
+            thread.join(30)
+        self.services.threads.clear()
         for held in list(self.services.held.values()):
             for front in held.fronts.values():
                 front.close()
-            for revision in held.revisions:
-                self.runtime.stop(revision, grace=0)
-        for thread in self.services.threads:
-            thread.join(30)
+        self.runtime.close()
 
 
 RUN, STORED = "run.googleapis.com", "artifactregistry.googleapis.com"

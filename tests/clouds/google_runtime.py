@@ -18,6 +18,8 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 from ground import Ground
 
+LABEL, PLATFORM = "clouds", "cloudrun"
+"""What the containers of the stand-in are known by in an engine that others use as well."""
 GRACE = 10
 """Seconds between SIGTERM and SIGKILL."""
 NEVER_LISTENED = (
@@ -81,6 +83,14 @@ class Runtime:
             client.stop(revision, timeout=grace)
             client.remove_container(revision, force=True)
 
+    def close(self) -> None:
+        """Remove every revision's container."""
+        with self._guard:
+            self.ports.clear()
+        with self.client() as client:
+            for each in client.containers(all=True, filters={"label": f"{LABEL}={PLATFORM}"}):
+                client.remove_container(each["Id"], force=True)
+
     def log(self, revision: str) -> list[tuple[str, str]]:
         """Return what a revision wrote: times and lines."""
         with self.client() as client:
@@ -119,7 +129,7 @@ class Runtime:
         return {
             "Image": image,
             "Env": [f"{key}={value}" for key, value in environment.items()],
-            "Labels": {"clouds": "cloudrun"},
+            "Labels": {LABEL: PLATFORM},
             "HostConfig": {"NetworkMode": "host", "Memory": int(memory[:-2]) * UNITS[memory[-2:]]},
         }
 

@@ -15,6 +15,8 @@ import pytest
 from engine import Daemon
 from line import LIMIT, PROGRAM, Client, make_database, program, result
 
+from baked_publish.engine.record import NAME
+
 
 @pytest.fixture
 def here(
@@ -28,7 +30,7 @@ def here(
     yield tmp_path
     program("unpublish", "docker", "data", "--yes")
     with engine.client() as client:
-        assert not client.containers(all=True)
+        assert not client.containers(all=True, filters={"label": f"{NAME}=data"})
         assert not client.images("baked-data/data")
 
 

@@ -19,6 +19,8 @@ from docker.errors import DockerException
 
 PATIENCE = 60.0
 """Seconds that an engine gets to start or to end; it takes about half a second."""
+NETWORKS = 4
+"""Bridge networks that one engine may have."""
 
 
 @dataclass
@@ -106,11 +108,13 @@ class Daemon:
 
     def network(self, name: str) -> str:
         """Make a bridge network, of addresses that no other engine of this machine uses, and return its name."""
-        number = os.getpid() % 16384
-        subnet = f"10.{192 + number // 256}.{number % 256}.0/24"
         with self.client() as client:
-            if client.networks([name]):
+            there = [each["Name"] for each in client.networks(filters={"type": "custom"})]
+            if name in there:
                 return name
+            assert len(there) < NETWORKS
+            number = os.getpid() * NETWORKS % 16384 + len(there)
+            subnet = f"10.{192 + number // 256}.{number % 256}.0/24"
             pool = docker.types.IPAMPool(subnet=subnet)
             client.create_network(name, driver="bridge", ipam=docker.types.IPAMConfig(pool_configs=[pool]))
         return name

@@ -17,8 +17,13 @@ from baked_publish.exposure.exposure import Exposure
 HEADER: Final = 100
 LEAF, INDEX_LEAF = 0x0D, 0x0A
 LEAF_HEADER: Final = 8
-TEXT: Final = re.compile(rb"[\x20-\x7e\xc2-\xf4\x80-\xbf]{12,}")
+SHORTEST: Final = 12
+TEXT: Final = re.compile(rb"[\x20-\x7e\xc2-\xf4\x80-\xbf]{%d,}" % SHORTEST)
 """What may be text of a deleted row."""
+LONGEST_START: Final = 18
+"""Bytes of the two lengths that a cell begins with."""
+FIXED: Final = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0)
+"""Bytes that a value of each serial type below 12 takes."""
 TRIED: Final = 24
 """Texts between rows that are looked for in the rest of the file."""
 ENOUGH: Final = 3
@@ -100,7 +105,43 @@ def leftovers(database: str, path: Path) -> Sequence[Exposure]:
 
 def _holding_text(pages: Pages, data: mmap.mmap, free: frozenset[int]) -> list[tuple[Freed, bytes]]:
     held = ((gap, TEXT.search(data, gap.start, gap.end)) for gap in pages.gaps(free))
-    return [(gap, text[0]) for gap, text in held if text is not None]
+    rows = ((gap, _row(pages, data, gap, text)) for gap, text in held if text is not None)
+    return [(gap, text) for gap, text in rows if len(text) >= SHORTEST]
+
+
+def _row(pages: Pages, data: mmap.mmap | bytes, gap: Freed, text: re.Match[bytes]) -> bytes:
+    """Return what the text holds of one row: the lengths that the next row begins with may be letters as well."""
+    of_table = data[gap.start // pages.size * pages.size] != INDEX_LEAF  # the first page has a header, and no index
+    for end in range(max(text.start(), text.end() - LONGEST_START), text.end()):
+        if _begins_cell(data[end : gap.end], of_table=of_table):
+            return text[0][: end - text.start()]
+    return text[0]
+
+
+def _begins_cell(data: bytes, *, of_table: bool) -> bool:
+    """Tell whether a cell of a leaf begins here: its lengths agree with each other (fileformat2.html, 2.1)."""
+    try:
+        payload, at = _varint(data, 0)
+        if of_table:
+            _, at = _varint(data, at)
+        header, begin = at, at
+        size, at = _varint(data, at)
+        while at < header + size:
+            kind, at = _varint(data, at)
+            begin += FIXED[kind] if kind < len(FIXED) else (kind - len(FIXED)) // 2
+    except IndexError:
+        return False
+    return size > 1 and at == header + size and begin + size == header + payload
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return a number and where the next one begins (fileformat2.html, 1.3)."""
+    number = 0
+    for end in range(at, at + 8):
+        number = number << 7 | data[end] & 0x7F
+        if not data[end] & 0x80:
+            return number, end + 1
+    return number << 8 | data[at + 8], at + 9
 
 
 def _nowhere_else(data: mmap.mmap, gaps: Sequence[tuple[Freed, bytes]]) -> int:
