@@ -28,7 +28,7 @@ def canonical(value: object) -> bytes:
 
 
 class Figures(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What the first rows of a table say of one column: four numbers, in JSON a list in this order."""
+    """What the first rows of a table or view say of one column: four numbers, in JSON a list in this order."""
 
     filled: int = 0
     """Values that are not NULL."""
@@ -51,7 +51,7 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
     """Position in the primary key from 1, or 0."""
     generated: bool = False
     figures: Figures | None = None
-    """What tells whether a facet by it is worth a look; None where the bake has not looked: views, keys."""
+    """What tells whether a facet by it is worth a look; None where the bake does not look."""
 
 
 class Index(Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,12 +97,13 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
 
 
 class View(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
-    """A view of a database; views are not counted."""
+    """A view of a database, counted where its rows are always the same and soon counted."""
 
     name: str
     columns: tuple[Column, ...]
     hidden: bool = False
     sql: str = ""
+    count: int | None = None
 
 
 class Database(Struct, frozen=True, forbid_unknown_fields=True):

@@ -38,7 +38,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     default_facet_size: Annotated[int, "Values that a facet shows"] = 30
     facet_time_limit_ms: Annotated[int, "Milliseconds after which a facet is given up"] = 200
     facet_suggest_time_limit_ms: Annotated[
-        int, "Milliseconds after which looking for facets in filtered rows, or in a view, is given up"
+        int,
+        "Milliseconds after which looking for facets in filtered rows, or a view by the day, is given up",
     ] = 50
     allow_facet: Annotated[bool, "Whether visitors may ask for facets of their own"] = True
     suggest_facets: Annotated[bool, "Whether facets are suggested"] = True

@@ -1,4 +1,4 @@
-"""Figures: what the first rows of a table say of its columns, so that the app need not look which facets to suggest.
+"""Figures: what the first rows of a table or view say of its columns, so that the app need not look for facets.
 
 The rows are those with the lowest rowids: another order, such as that of an index which holds all that is read, would
 show few values of a column. Their number bounds the work, and so does leaving out columns with a long value among
@@ -12,34 +12,34 @@ import apsw
 from msgspec.structs import replace
 
 from baked_core.facets import MOST, SAMPLE, read, sample
-from baked_core.manifest import Column, Figures, Table
+from baked_core.manifest import Column, Figures, Table, View
 from baked_core.sql import Select, Term, quote
 
 LONG: Final = 4096
 """Bytes beyond which a value is long."""
 
 
-def figured(connection: apsw.Connection, table: Table) -> tuple[Column, ...]:
-    """Return the columns of ``table`` with their figures.
+def figured(connection: apsw.Connection, relation: Table | View) -> tuple[Column, ...]:
+    """Return the columns of ``relation`` with their figures.
 
-    Without figures are the one column of a key, for each of its values is there once; what a virtual table's module
-    makes up; and a table of which SQLite can read no row, as one with a collation of its own: a page says why.
+    Without figures are the one column of a key, for each of its values is there once; and a table of which SQLite can
+    read no row, as one with a collation of its own: a page says why.
     """
-    if table.virtual:
-        return table.columns
-    wanted = [column for column in table.columns if (column.name,) != table.primary_keys]
+    table = relation if isinstance(relation, Table) else None
+    wanted = [column for column in relation.columns if table is None or (column.name,) != table.primary_keys]
     try:
-        found = {column.name: column for column in _read(connection, table, wanted)}
+        found = {column.name: column for column in _read(connection, relation, wanted)}
     except apsw.SQLError:
-        return table.columns
-    return tuple(found.get(column.name, column) for column in table.columns)
+        return relation.columns
+    return tuple(found.get(column.name, column) for column in relation.columns)
 
 
-def _read(connection: apsw.Connection, table: Table, columns: Sequence[Column]) -> Iterator[Column]:
-    order = (Term(table.rowid),) if table.rowid else ()
+def _read(connection: apsw.Connection, relation: Table | View, columns: Sequence[Column]) -> Iterator[Column]:
+    rowid = relation.rowid if isinstance(relation, Table) else None
+    order = (Term(rowid),) if rowid else ()
     for first in range(0, len(columns), MOST):
         part = columns[first : first + MOST]
-        select = Select(table.name, tuple(column.name for column in part), order=order, limit=SAMPLE)
+        select = Select(relation.name, tuple(column.name for column in part), order=order, limit=SAMPLE)
         longest = _longest(connection, select)
         short = [column for column, most in zip(part, longest, strict=True) if most <= LONG]
         if short:

@@ -27,7 +27,7 @@ SETTLED: Final = 2_000_000_000
 """Nanoseconds since the last write after which a file's times tell of the next one; coarse for any file system."""
 MOST: Final = 1000
 """Files remembered; the oldest are forgotten first."""
-KNOWLEDGE: Final = 2
+KNOWLEDGE: Final = 3
 """Another number whenever the bake comes to know more of a file, so that what it knew before is asked for no longer."""
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from baked_core.manifest import Column, Database, ForeignKey, Index, Table, View
 from baked_publish.figures import figured
 from baked_publish.report import Report, Silent
+from baked_publish.views import known
 
 ROWIDS: Final = ("rowid", "_rowid_", "oid")
 FTS: Final = frozenset({"fts3", "fts4", "fts5"})
@@ -99,14 +100,15 @@ class _Schema:
         return replace(table, columns=figured(self._connection, table))
 
     def view(self, listed: Listed) -> View:
-        """Describe a view."""
+        """Describe a view, with what can be known of its rows."""
         try:
             columns, hidden = self._columns(listed.name), listed.name in self._hidden
             self._rows(f"select * from {quoted(listed.name)} limit 0")  # noqa: S608 - quoted
         except apsw.SQLError as exc:
             self._report.warning(f"view {self._name}.{listed.name} cannot be read and is hidden: {exc}")
-            columns, hidden = (), True
-        return View(listed.name, columns, hidden=hidden, sql=listed.sql)
+            return View(listed.name, (), hidden=True, sql=listed.sql)
+        view = View(listed.name, columns, hidden=hidden, sql=listed.sql)
+        return known(self._connection, view, self.listed)
 
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, values).fetchall()

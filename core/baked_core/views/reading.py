@@ -95,7 +95,7 @@ class Reading(Struct, frozen=True):
 
     async def count(self) -> int | None:
         """Return how many rows all pages hold; None if counting took too long."""
-        if isinstance(self.relation, Table) and not self.query.narrowed:
+        if self.relation.count is not None and not self.query.narrowed:
             return self.relation.count
         try:
             found = await self.fetch(self.query.select.count())
