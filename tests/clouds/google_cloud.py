@@ -290,6 +290,13 @@ ROUTES: list[tuple[str, str, str, str, Callable[[Cloud, Asked], JSON]]] = [
         "artifactregistry.repositories.create",
         lambda c, a: c.storage.create(a.named["parent"], a.query["repositoryId"], a.body),
     ),
+    (
+        "PATCH",
+        rf"{REPOSITORIES}/(?P<repository>[^/]+)",
+        STORED,
+        "artifactregistry.repositories.update",
+        lambda c, a: c.storage.patch(a.named["parent"], a.named["repository"], a.body, a.query.get("updateMask", "")),
+    ),
     ("DELETE", PACKAGE, STORED, "artifactregistry.packages.delete", lambda c, a: c.storage.delete_package(a.named)),
     (
         "DELETE",

@@ -1,5 +1,8 @@
 """Artifact Registry's stand-in: repositories in front of a real registry, and tokens for it.
 
+A clean-up policy has one kind of criteria: artifact-registry/docs/repositories/cleanup-policy-overview; nothing is ever
+old enough here to be removed by one.
+
 The registry takes a token of its own token server, got with the user ``oauth2accesstoken`` and a token for APIs:
 cloud.google.com/artifact-registry/docs/docker/authentication. Guessed: that a repository that is not there answers 404
 NAME_UNKNOWN to whoever may push.
@@ -49,6 +52,20 @@ class Storage:
             raise Refusal(400, "INVALID_ARGUMENT", "format or name of the repository is not valid")
         self.repositories[path] = {"name": path, **body}
         return {"name": f"{parent}/operations/1", "done": True, "response": self.repositories[path]}
+
+    def patch(self, parent: str, name: str, body: JSON, mask: str) -> JSON:
+        """Change the fields of ``mask``; the answer is the repository itself, no operation."""
+        there = self.get(parent, name)
+        for each in mask.split(","):
+            if each not in {"cleanupPolicies", "description", "labels"}:
+                raise Refusal(400, "INVALID_ARGUMENT", f"update_mask: {each!r} cannot be changed")
+            there[each] = body[each]
+        for key, rule in there.get("cleanupPolicies", {}).items():
+            if rule.get("id") != key or rule.get("action") not in {"KEEP", "DELETE"}:
+                raise Refusal(400, "INVALID_ARGUMENT", f"cleanup_policies: {key!r} is not valid")
+            if "condition" in rule and "mostRecentVersions" in rule:
+                raise Refusal(400, "INVALID_ARGUMENT", f"cleanup_policies: {key!r} has two criteria")
+        return there
 
     def delete_version(self, named: Mapping[str, str]) -> JSON:
         if not self._remove(named, named["version"]):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -21,7 +21,8 @@ from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.cloudrun import service
 from baked_publish.cloudrun.options import CloudRunOptions
-from baked_publish.deployment import Deployment
+from baked_publish.cloudrun.storage import VERSIONS
+from baked_publish.deployment import Change, Deployment
 from baked_publish.errors import (
     LockedError,
     NotFoundError,
@@ -29,13 +30,13 @@ from baked_publish.errors import (
     PreflightError,
     PublishError,
     StageError,
-    TargetError,
     VerifyError,
 )
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.pipeline import Outcome, Wish
 from baked_publish.report import Silent
 from baked_publish.targets.cloudrun import CloudRunPublisher
+from baked_publish.vendors import google_run
 from baked_publish.verify import verify
 
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
@@ -74,7 +75,9 @@ class Shop:
         return found
 
     def changes(self) -> list[str]:
-        return [f"{each.method} {each.path}" for each in self.google.asked if each.method in CHANGES]
+        """Return what was asked for that changes something; a check alone does not."""
+        asked = [each for each in self.google.asked if each.method in CHANGES and not each.check_only]
+        return [f"{each.method} {each.path}" for each in asked]
 
     def service(self) -> Mapping[str, Any]:
         return self.google.services.get("projects/clouds-test/locations/europe-west1/services/data")
@@ -204,7 +207,7 @@ def test_another_setting_or_secret_is_a_change_and_the_same_is_none(shop: Shop) 
     shop.google.runtime.secrets["key"].append("two")
     rotated = shop.publish(1, **given, memory="1Gi")
     assert rotated.action == "published"
-    assert ("secrets", "KEY key:1", "KEY key:2") in [(each.what, each.before, each.after) for each in rotated.changes]
+    assert ("secret", "KEY key:1", "KEY key:2") in [(each.what, each.before, each.after) for each in rotated.changes]
 
 
 def test_a_plugins_secret_is_in_its_revision_and_comes_back_with_it(shop: Shop) -> None:
@@ -238,13 +241,38 @@ def test_images_of_pruned_deployments_are_removed(shop: Shop) -> None:
     assert {told["subject"]["digest"] for told in held.values() if "subject" in told} == kept
 
 
+def test_the_repository_keeps_as_many_images_as_the_publish_that_keeps_most(shop: Shop) -> None:
+    def kept() -> int:
+        rules = shop.google.storage.get("projects/clouds-test/locations/europe-west1", "baked-data")["cleanupPolicies"]
+        assert rules["baked-data-old"]["action"] == "DELETE"
+        count: int = rules["baked-data-newest"]["mostRecentVersions"]["keepCount"]
+        return count
+
+    shop.publish(1, Wish(keep=2))
+    assert kept() == (2 + 1) * VERSIONS
+    shop.publish(2, Wish(keep=1))
+    assert kept() == (2 + 1) * VERSIONS
+    shop.google.identity.denied.add("artifactregistry.repositories.update")
+    assert shop.publish(3, Wish(keep=4)).action == "published"
+    assert kept() == (2 + 1) * VERSIONS
+
+
+def test_a_repository_that_somebody_else_made_gets_no_rule(shop: Shop) -> None:
+    path = "projects/clouds-test/locations/europe-west1/repositories/baked-data"
+    shop.google.storage.repositories[path] = {"name": path, "format": "DOCKER"}
+    shop.publish(1)
+    assert "cleanupPolicies" not in shop.google.storage.repositories[path]
+
+
 def test_whom_iam_allows_alone_may_visit(shop: Shop) -> None:
     shop.publish(1)
     url = shop.live().url
-    shop.publish(1, allow_unauthenticated=False)
+    closed = shop.publish(1, allow_unauthenticated=False)
+    assert Change("change", "visitors", "everybody", "whom IAM allows") in closed.changes
     assert shop.http.get(url).status_code == 403
     assert pipeline.answers(shop.publisher(), shop.live())
-    shop.publish(1)
+    opened = shop.publish(1)
+    assert Change("change", "visitors", "whom IAM allows", "everybody") in opened.changes
     assert shop.version(url) == 1
 
 
@@ -257,8 +285,9 @@ def test_where_the_switch_is_refused_the_policy_opens_the_service(shop: Shop) ->
 
 
 def test_a_domain_is_mapped_once(shop: Shop) -> None:
-    shop.publish(1, domain="data.example.org")
-    shop.publish(2, domain="data.example.org")
+    mapping = Change("create", "domain mapping data.example.org")
+    assert mapping in shop.publish(1, domain="data.example.org").changes
+    assert mapping not in shop.publish(2, domain="data.example.org").changes
     assert shop.google.domains["data.example.org"]["spec"] == {"routeName": "data"}
 
 
@@ -435,11 +464,53 @@ def test_a_project_that_is_not_ours_is_told(shop: Shop) -> None:
     assert any("could not be looked up" in each.what or not each.ok for each in findings)
 
 
-def test_a_full_region_is_told_before_the_bake(shop: Shop) -> None:
+def test_a_full_region_is_told_before_the_bake(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.google.services.most_services = 0
-    shop.google.breaks("POST", "/services", 429, "RESOURCE_EXHAUSTED", times=9)
-    with pytest.raises(TargetError, match="a quota is used up"):
+    monkeypatch.setattr(google_run, "FIRST_WAIT", 0.01)
+    assert refused_before_the_bake(shop) == (
+        "options, as Cloud Run checks them: making service 'data': a quota is used up: Quota exceeded for total "
+        "allowable number of services per region.; ask for more of it, or try again later; a quota can be raised at "
+        "https://console.cloud.google.com/iam-admin/quotas"
+    )
+
+
+def refused_before_the_bake(shop: Shop, **more: Any) -> str:
+    def baking() -> NoReturn:
+        raise AssertionError("the bake began")
+
+    with pytest.raises(PreflightError) as raised:
+        pipeline.publish(shop.publisher(**more), baking, Wish(), Silent())
+    assert not [each for each in shop.changes() if "/v2/" in each]
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_cloud_run_does_not_take_is_told_before_the_bake(shop: Shop, again: bool) -> None:  # noqa: FBT001
+    if again:
         shop.publish(1)
+        shop.google.asked.clear()
+    shop.google.breaks("PATCH" if again else "POST", "services", 400, "INVALID_ARGUMENT")
+    assert "options, as Cloud Run checks them: " in refused_before_the_bake(shop, service_account="nobody@nowhere")
+    (checked,) = [each for each in shop.google.asked if each.check_only]
+    assert checked.body["template"]["serviceAccount"] == "nobody@nowhere"
+    if again:  # a revision of what is live, which is surely there
+        assert checked.body["template"]["containers"][0]["image"].startswith(shop.google.registry.host)
+
+
+def test_a_check_that_only_the_real_image_could_meet_stops_nobody(shop: Shop) -> None:
+    shop.google.breaks("POST", "services", 400, "FAILED_PRECONDITION")
+    told = [each for each in shop.publisher().preflight() if "as Cloud Run checks them" in each.what]
+    assert [each.ok for each in told] == [True]
+    assert "could not be asked" in told[0].what
+
+
+def test_doctor_tells_how_much_of_the_quotas_is_used(shop: Shop) -> None:
+    shop.publish(1)
+    found = shop.publisher().doctor()
+    assert all(each.ok for each in found)
+    assert found[-1].what == (
+        "quotas: 1 of 1000 services and 1 of 2000 tags in this region, 1 of 1000 revisions of 'data'"
+    )
 
 
 def test_credentials_that_are_not_accepted_any_more_are_told_with_what_to_do(shop: Shop) -> None:

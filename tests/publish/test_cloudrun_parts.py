@@ -8,11 +8,12 @@ import pytest
 from google.cloud import run_v2
 
 from baked_publish.cloudrun import edits
+from baked_publish.cloudrun.changes import changed, recorded
 from baked_publish.cloudrun.ledger import LEDGER, Ledger
 from baked_publish.cloudrun.options import CloudRunOptions, bytes_of, require_name
 from baked_publish.cloudrun.prices import FIRST_TIER, estimate
-from baked_publish.cloudrun.roster import Roster
-from baked_publish.cloudrun.template import about, changes, template
+from baked_publish.cloudrun.roster import OPTIONS, Revision, Roster
+from baked_publish.cloudrun.template import about, template
 from baked_publish.cloudrun.traffic import Share, Traffic, links, settled
 from baked_publish.engine.container import TOKEN as TOKEN_NAME
 from baked_publish.errors import TargetError, UsageError
@@ -25,7 +26,7 @@ GIVEN = CloudRunOptions(project="p", region="europe-west1")
 
 
 def revision(name: str, release: str = "r1", **more: Any) -> dict[str, Any]:
-    body = dict(template(GIVEN, name, IMAGE, about(release, "b", "a" * 64), {TOKEN_NAME: TOKEN}))
+    body = dict(template(GIVEN, name, IMAGE, about(release, "b", "a" * 64, recorded(GIVEN)), {TOKEN_NAME: TOKEN}))
     del body["revision"]
     return {**body, "name": f"{PATH}/revisions/{name}", "createTime": "2026-11-25T00:00:00Z", **more}
 
@@ -169,7 +170,7 @@ def test_a_url_belongs_to_the_revision_of_its_tag() -> None:
 
 
 def test_a_template_is_what_the_vendors_type_knows_and_costs_nothing_when_idle() -> None:
-    body = template(GIVEN, "data-r000001", IMAGE, about("r", "b", "a"), {TOKEN_NAME: TOKEN})
+    body = template(GIVEN, "data-r000001", IMAGE, about("r", "b", "a", "{}"), {TOKEN_NAME: TOKEN})
     made = run_v2.Service.from_json(json.dumps({"template": body})).template  # refuses what it does not know
     container = made.containers[0]
     assert container.image == IMAGE
@@ -213,15 +214,22 @@ def test_every_option_reaches_the_template() -> None:
     assert (secret.name, reference.secret, reference.version) == ("KEY", "key", "7")
 
 
-def test_a_plan_names_the_settings_that_differ() -> None:
+def test_a_plan_names_the_options_that_differ() -> None:
     live = roster(LIVE, ONE, "data-r000001", "data-r000002").live
     assert live is not None
-    assert not changes(live, template(GIVEN, "", "", {}, {}))
-    wanted = template(replace(GIVEN, memory="1Gi", secret=(("KEY", "key:7"),)), "", "", {}, {})
-    assert [(each.what, each.before, each.after) for each in changes(live, wanted)] == [
+    assert not list(changed(live, GIVEN))
+    wanted = replace(GIVEN, memory="1Gi", vpc_network="net", secret=(("KEY", "key:7"),), tags=3)
+    assert [(each.what, each.before, each.after) for each in changed(live, wanted)] == [
         ("memory", "512Mi", "1Gi"),
-        ("secrets", "", "KEY key:7"),
+        ("secret", "none", "KEY key:7"),
+        ("vpc-network", "none", "net"),
     ]
+
+
+@pytest.mark.parametrize("said", ["", "[]", "{", "null"])
+def test_a_revision_that_does_not_say_its_options_differs_in_none(said: str) -> None:
+    live = Revision.of(revision("data-r000001", annotations={OPTIONS: said}))
+    assert not list(changed(live, replace(GIVEN, memory="1Gi")))
 
 
 # Edits and the roster

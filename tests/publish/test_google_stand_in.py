@@ -25,7 +25,7 @@ NOWHERE = "127.0.0.1:1/clouds-test/baked-data/data@sha256:" + "a" * 64
 
 
 def body(revision: str = "data-r1", **more: Any) -> dict[str, Any]:
-    made = template(CloudRunOptions(), revision, NOWHERE, about("r", "b", "a"), {})
+    made = template(CloudRunOptions(), revision, NOWHERE, about("r", "b", "a", "{}"), {})
     return {"template": made, "traffic": [LATEST], **more}
 
 

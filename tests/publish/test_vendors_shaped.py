@@ -96,7 +96,7 @@ def test_google_may_answer_its_own_client_anything(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(HTTPAdapter, "send", over_requests(said))
         run = Run(GoogleLogin("a test", None, "project", _token=SECRET), "project", "region", within=1)
         with pytest.raises((TargetError, PreflightError)):
-            run.count()
+            run.services()
 
 
 def test_a_page_of_a_list_that_fails_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_page_of_a_list_that_fails_is_asked_for_again(monkeypatch: pytest.Monk
     said = answers(END.join([first, b"503\n\n{}", first, last]))
     monkeypatch.setattr(HTTPAdapter, "send", over_requests(said))
     run = Run(GoogleLogin("a test", None, "project", _token=SECRET), "project", "region", within=1)
-    assert run.count() == 2
+    assert len(run.services()) == 2
 
 
 def test_a_revision_that_somebody_took_its_annotations_from_is_not_ours() -> None:

@@ -16,6 +16,8 @@ from baked_publish.cloudrun import domain, logs
 from baked_publish.cloudrun.findings import Survey as Findings
 from baked_publish.cloudrun.findings import needed
 from baked_publish.cloudrun.ledger import Entry, Ledger
+from baked_publish.cloudrun.options import CloudRunOptions
+from baked_publish.cloudrun.rehearsal import Rehearsal
 from baked_publish.cloudrun.roster import Roster
 from baked_publish.cloudrun.secret import pinned
 from baked_publish.cloudrun.storage import Storage
@@ -144,14 +146,16 @@ def _asked_of_google(run: Run) -> tuple[Callable[[Api], object], ...]:
         lambda api: list(Findings(api, "project").permissions(names)),
         lambda api: Findings(api, "project").apis(),
         lambda api: Findings(api, "project").enable("run.googleapis.com"),
-        lambda api: Storage(api, ("project", "region", "images"), APP).make(3),
+        lambda api: Storage(api, ("project", "region", "images"), APP).make(),
+        lambda api: Storage(api, ("project", "region", "images"), APP).keep_newest(3),
         lambda api: domain.map_domain(api, "project", "region", APP, "example.org"),
         lambda api: pinned(api, "project", [("KEY", "secret")]),
         lambda api: list(logs.lines(api, "project", APP, follow=False)),
         _refreshed,
         lambda _api: _roster(run),
-        lambda _api: run.count(),
+        lambda _api: run.services(),
         lambda _api: run.create(APP, {}),
+        lambda _api: Rehearsal(run, APP, CloudRunOptions()).finding(run.service(APP)),
         lambda _api: run.update(APP, {"etag": "1"}, ["traffic"]),
         lambda _api: run.delete(APP),
         lambda _api: run.set_policy(APP, run.policy(APP)),

@@ -1,5 +1,6 @@
 """Access: whether everybody may visit a service, as its policy says it."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from baked_publish.vendors.google_run import Conflict, Run
@@ -9,11 +10,16 @@ EVERYBODY: Final = "allUsers"
 TRIES: Final = 5
 
 
+def open_to_all(run: Run, service: str, said: Mapping[str, Any]) -> bool:
+    """Tell whether everybody may visit: by the service's own switch, or by its policy."""
+    return bool(said.get("invokerIamDisabled")) or _open(run.policy(service))
+
+
 def allow_all(run: Run, service: str) -> None:
     """Let everybody visit."""
 
     def add(policy: Any) -> bool:
-        if any(each.role == ROLE and EVERYBODY in each.members for each in policy.bindings):
+        if _open(policy):
             return False
         policy.bindings.add(role=ROLE, members=[EVERYBODY])
         return True
@@ -33,6 +39,10 @@ def forbid_all(run: Run, service: str) -> None:
         return changed
 
     _change(run, service, remove)
+
+
+def _open(policy: Any) -> bool:
+    return any(each.role == ROLE and EVERYBODY in each.members for each in policy.bindings)
 
 
 def _change(run: Run, service: str, edit: Any) -> None:

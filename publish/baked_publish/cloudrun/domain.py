@@ -3,10 +3,11 @@
 Through the Knative-shaped API of version 1: version 2 has no domain mappings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from baked_publish.errors import TargetError
+from baked_publish.deployment import Change
+from baked_publish.errors import PublishError, TargetError
 from baked_publish.shapes import inner, items
 from baked_publish.vendors.google_api import Api, endpoint, found
 
@@ -19,7 +20,7 @@ def map_domain(api: Api, project: str, region: str, service: str, domain: str) -
 
     Raises TargetError if it leads to another service, PreflightError if its owner has not proved that it is theirs.
     """
-    url = f"{endpoint('run', region)}/apis/{VERSION}/namespaces/{project}/domainmappings"
+    url = _mappings(project, region)
     mapping = found(lambda: api.call("GET", f"{url}/{domain}"))
     if mapping is None:
         body = {
@@ -36,3 +37,19 @@ def map_domain(api: Api, project: str, region: str, service: str, domain: str) -
         )
     records = items(inner(mapping, "status"), "resourceRecords")
     return [f"{each.get('name') or domain} {each.get('type')} {each.get('rrdata')}" for each in records]
+
+
+def planned(api: Api, project: str, region: str, domain: str | None) -> Iterator[Change]:
+    """Yield the mapping that a publish makes."""
+    if not domain:
+        return
+    try:
+        there = found(lambda: api.call("GET", f"{_mappings(project, region)}/{domain}"))
+    except PublishError:  # what is wrong is told when it is made
+        return
+    if there is None:
+        yield Change("create", f"domain mapping {domain}")
+
+
+def _mappings(project: str, region: str) -> str:
+    return f"{endpoint('run', region)}/apis/{VERSION}/namespaces/{project}/domainmappings"

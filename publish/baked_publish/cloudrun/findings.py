@@ -1,17 +1,24 @@
 """Findings: whether credentials, project, APIs, permissions and quota do for a publish, and what to do if not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from baked_publish.cloudrun.secret import pinned
 from baked_publish.deployment import Finding
 from baked_publish.errors import NotFoundError, PreflightError, PublishError
-from baked_publish.shapes import is_list
+from baked_publish.shapes import is_list, items
 from baked_publish.vendors.google_api import Api, endpoint
+from baked_publish.vendors.google_run import Run
 
 APIS: Final = ("run.googleapis.com", "artifactregistry.googleapis.com")
-MOST_SERVICES: Final = 1000
-"""A region's: cloud.google.com/run/quotas; it can be raised."""
+MOST_SERVICES, MOST_TAGS, MOST_REVISIONS = 1000, 2000, 1000
+"""A region's services and tags, a service's revisions: cloud.google.com/run/quotas. The first can be raised; beyond the
+others the platform takes tags and revisions from what is oldest in a service."""
+MORE: Final = (
+    "remove services that nobody needs, publish with smaller --tags and --keep, take another region, or ask for more "
+    "at https://console.cloud.google.com/iam-admin/quotas"
+)
 SOMEWHERE: Final = "https://example.run.app"
 """Any audience, to see whether a token for one can be had."""
 ROLES: Final[Mapping[str, str]] = {
@@ -32,7 +39,9 @@ ROLES: Final[Mapping[str, str]] = {
     "artifactregistry.packages.delete": "roles/artifactregistry.repoAdmin",
 }
 """What a publish needs, and a predefined role that has it: cloud.google.com/run/docs/reference/iam/roles."""
-TO_CREATE: Final = {"artifactregistry.repositories.create": "roles/artifactregistry.admin"}
+TO_CREATE: Final = dict.fromkeys(
+    ("artifactregistry.repositories.create", "artifactregistry.repositories.update"), "roles/artifactregistry.admin"
+)
 TO_ENABLE: Final = {"serviceusage.services.enable": "roles/serviceusage.serviceUsageAdmin"}
 TO_READ: Final = {"secretmanager.versions.get": "roles/secretmanager.viewer"}
 
@@ -105,11 +114,32 @@ class Survey:
             yield Finding(ok=True, what=what)
         yield from (Finding(ok=False, what=f"permission {each}", fix=self._grant(needed[each])) for each in lacking)
 
-    def room(self, services: int) -> Finding:
-        """Tell whether the region takes one more service."""
-        what = f"quota: {services} of {MOST_SERVICES} services in this region"
-        fix = "remove one, take another region, or ask for more at https://console.cloud.google.com/iam-admin/quotas"
-        return Finding(ok=services < MOST_SERVICES, what=what, fix="" if services < MOST_SERVICES else fix)
+    def secrets(self, wanted: Sequence[tuple[str, str]]) -> Finding | None:
+        """Tell whether the secrets that the service is to have are there; None if it is to have none."""
+        if not wanted:
+            return None
+        what = f"secrets: {', '.join(said for _, said in wanted)}"
+        try:
+            pinned(self.api, self.project, wanted)
+        except PreflightError as exc:
+            return Finding(ok=False, what=what, fix=str(exc))
+        return Finding(ok=True, what=what)
+
+    def room(self, run: Run, name: str) -> Finding:
+        """Tell how many services, tags and revisions there are, of how many."""
+        try:
+            services = run.services()
+            there = any(str(each.get("name")).endswith(f"/{name}") for each in services)
+            revisions = len(run.revisions(name)) if there else 0
+        except PublishError as exc:
+            return Finding(ok=True, what=f"quotas (could not be looked up: {exc})")
+        tags = sum(1 for each in services for share in items(each, "traffic") if share.get("tag"))
+        what = (
+            f"quotas: {len(services)} of {MOST_SERVICES} services and {tags} of {MOST_TAGS} tags in this region, "
+            f"{revisions} of {MOST_REVISIONS} revisions of {name!r}"
+        )
+        ok = (there or len(services) < MOST_SERVICES) and tags < MOST_TAGS and revisions < MOST_REVISIONS
+        return Finding(ok=ok, what=what, fix="" if ok else MORE)
 
     def _enabled(self, name: str) -> bool:
         url = f"{endpoint('serviceusage')}/v1/projects/{self.project}/services/{name}"

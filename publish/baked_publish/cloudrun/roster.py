@@ -1,5 +1,6 @@
 """The roster: the revisions of a service as deployments: what is live, what was, and what waits."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,10 +10,11 @@ from baked_publish.cloudrun.ledger import Entry, Ledger
 from baked_publish.cloudrun.traffic import Traffic, links
 from baked_publish.deployment import Candidate, Deployment
 from baked_publish.engine.container import TOKEN
-from baked_publish.shapes import inner, items
+from baked_publish.shapes import inner, is_object, items
 
 TARGET: Final = "cloudrun"
 RELEASE, BUNDLE, ARTIFACT = "baked-data.release", "baked-data.bundle", "baked-data.artifact"
+OPTIONS: Final = "baked-data.options"
 """What a revision says of itself, in its annotations."""
 JSON = Mapping[str, Any]
 EMPTY: Final[JSON] = {}
@@ -38,6 +40,15 @@ class Revision:
     def ours(self) -> bool:
         """Whether this tool made it, and nobody took from it what tells so."""
         return all(each in self.annotations for each in (RELEASE, BUNDLE, ARTIFACT))
+
+    @property
+    def options(self) -> JSON:
+        """The options that it was made of, as it says them; nothing if it does not."""
+        try:
+            said = json.loads(self.annotations.get(OPTIONS, ""))
+        except (ValueError, TypeError, RecursionError):
+            return EMPTY
+        return said if is_object(said) else EMPTY
 
     @property
     def container(self) -> JSON:

@@ -13,6 +13,7 @@ from baked_publish.registry.credentials import Credential
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.session import Session
 from baked_publish.report import Report
+from baked_publish.shapes import inner
 from baked_publish.vendors.google_api import Api, endpoint, found
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ HOST: Final = "BAKED_CLOUDRUN_REGISTRY"
 """Environment name of another registry than ``REGION-docker.pkg.dev``."""
 GRACE: Final = "2592000s"
 """Thirty days, after which an image that no publish kept is removed by the registry itself."""
+OURS: Final = "Images made by baked-data"
+"""What a repository says that was made here."""
+NEWEST, OLD = "baked-data-newest", "baked-data-old"
+"""Its rules; what a KEEP names stays whatever a DELETE says: artifact-registry/docs/repositories/cleanup-policy."""
 VERSIONS: Final = 3
 """Versions that one image counts as, with the documents about it."""
 JSON = Mapping[str, Any]
@@ -54,20 +59,28 @@ class Storage:
         """Tell whether the repository is there."""
         return found(lambda: self._api.call("GET", f"{self._base}/{self._path}")) is not None
 
-    def make(self, keep: int) -> None:
-        """Make the repository, with a rule that removes what is old and not among the newest of a service."""
-        rules = {
-            "baked-data-newest": {
-                "id": "baked-data-newest",
-                "action": "KEEP",
-                "mostRecentVersions": {"keepCount": keep * VERSIONS},
-            },
-            "baked-data-old": {"id": "baked-data-old", "action": "DELETE", "condition": {"olderThan": GRACE}},
-        }
-        body = {"format": "DOCKER", "description": "Images made by baked-data", "cleanupPolicies": rules}
+    def make(self) -> None:
+        """Make the repository."""
         url = f"{self._base}/{self._parent}/repositories"
-        operation = self._api.call("POST", url, body, repositoryId=self._name)
+        operation = self._api.call("POST", url, {"format": "DOCKER", "description": OURS}, repositoryId=self._name)
         self._api.settle(self._base, operation)
+
+    def keep_newest(self, keep: int) -> None:
+        """See that the registry removes what is old, but for the live and ``keep`` old images of each service.
+
+        Only of a repository that was made here; where another service of it keeps more, that many stay.
+        """
+        url = f"{self._base}/{self._path}"
+        there = self._api.call("GET", url)
+        newest = inner(inner(inner(there, "cleanupPolicies"), NEWEST), "mostRecentVersions").get("keepCount")
+        wanted = (keep + 1) * VERSIONS
+        if there.get("description") != OURS or (isinstance(newest, int) and newest >= wanted):
+            return
+        rules = {
+            NEWEST: {"id": NEWEST, "action": "KEEP", "mostRecentVersions": {"keepCount": wanted}},
+            OLD: {"id": OLD, "action": "DELETE", "condition": {"olderThan": GRACE}},
+        }
+        self._api.call("PATCH", url, {"cleanupPolicies": rules}, updateMask="cleanupPolicies")
 
     @cached_property
     def repository(self) -> Repository:

@@ -5,10 +5,8 @@ from typing import Any, Final
 
 from baked_core.settings import PROXIES
 from baked_publish.cloudrun.options import CloudRunOptions
-from baked_publish.cloudrun.roster import ARTIFACT, BUNDLE, RELEASE, Revision
-from baked_publish.deployment import Change
+from baked_publish.cloudrun.roster import ARTIFACT, BUNDLE, OPTIONS, RELEASE
 from baked_publish.images.config import PORT
-from baked_publish.shapes import inner, items
 
 MADE_BY: Final = {"managed-by": "baked-data"}
 PROBE_FOR: Final = 240
@@ -45,9 +43,9 @@ def template(
     return value
 
 
-def about(release: str, bundle: str, artifact: str) -> dict[str, str]:
+def about(release: str, bundle: str, artifact: str, options: str) -> dict[str, str]:
     """Return what a revision says of itself; annotations, for a label is too short for a digest."""
-    return {RELEASE: release, BUNDLE: bundle, ARTIFACT: artifact}
+    return {RELEASE: release, BUNDLE: bundle, ARTIFACT: artifact, OPTIONS: options}
 
 
 def _container(given: CloudRunOptions, image: str, environment: Mapping[str, str]) -> JSON:
@@ -76,29 +74,3 @@ def _secrets(wanted: Sequence[tuple[str, str]]) -> list[JSON]:
         secret, _, version = said.partition(":")
         found.append({"name": variable, "valueSource": {"secretKeyRef": {"secret": secret, "version": version}}})
     return found
-
-
-def changes(live: Revision, wanted: JSON) -> list[Change]:
-    """Name the settings that a new revision has and the live one has not."""
-    old, new = _settings(live.raw), _settings(wanted)
-    return [Change("change", name, old[name], new[name]) for name in new if old[name] != new[name]]
-
-
-def _settings(revision: JSON) -> dict[str, str]:
-    container, scaling = revision["containers"][0], inner(revision, "scaling")
-    limits = container["resources"]["limits"]
-    variables = [each for each in items(container, "env") if "valueSource" in each]
-    return {
-        "memory": str(limits.get("memory", "")),
-        "cpu": str(limits.get("cpu", "")),
-        "concurrency": str(revision.get("maxInstanceRequestConcurrency", 0)),
-        "min instances": str(scaling.get("minInstanceCount", 0)),
-        "max instances": str(scaling.get("maxInstanceCount", 0)),
-        "timeout": str(revision.get("timeout", "")),
-        "secrets": ", ".join(_secret(each) for each in variables),
-    }
-
-
-def _secret(variable: JSON) -> str:
-    told = variable["valueSource"]["secretKeyRef"]
-    return f"{variable['name']} {told['secret']}:{told.get('version', '')}"

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
-from baked_publish.cloudrun import edits, findings, logs
+from baked_publish.cloudrun import domain, edits, logs
+from baked_publish.cloudrun.changes import planned, recorded
 from baked_publish.cloudrun.findings import Survey
 from baked_publish.cloudrun.options import CloudRunOptions, require_name
+from baked_publish.cloudrun.preflight import Preflight
 from baked_publish.cloudrun.prices import estimate
 from baked_publish.cloudrun.promotion import Aftermath, Promotion
 from baked_publish.cloudrun.roster import RELEASE, Revision, Roster
 from baked_publish.cloudrun.secret import pinned
 from baked_publish.cloudrun.service import Service
 from baked_publish.cloudrun.storage import Storage
-from baked_publish.cloudrun.template import about, changes, template
+from baked_publish.cloudrun.template import about, template
 from baked_publish.cloudrun.traffic import ALL
 from baked_publish.cloudrun.visit import Visitor
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
@@ -85,31 +87,18 @@ class CloudRunPublisher(BasePublisher):
             return (Finding(ok=False, what="credentials for Google Cloud", fix=str(exc)),)
         if not login.ok:
             return (login,)
-        return (login, *self._look_around())
+        return (login, *self._preflight.findings())
 
-    def _look_around(self) -> Iterator[Finding]:
-        disabled, told = self._survey.apis()
-        yield from told
-        needed = findings.needed(
-            made=not disabled and self._exists(), enabled=not disabled, secrets=bool(self.given.secret)
-        )
-        missing = list(self._survey.permissions(needed))
-        yield from missing
-        if not disabled and all(each.ok for each in missing) and self._service.run.service(self.name) is None:
-            yield self._survey.room(self._service.run.count())
-            yield self._survey.identity()
-
-    def _exists(self) -> bool:
-        try:
-            return self._storage.exists()
-        except PublishError:
-            return True  # whoever may not look is told so by the permissions
+    def doctor(self) -> Sequence[Finding]:
+        """Look at all that a publish needs, and at how much of the quotas is used."""
+        found = self.preflight()
+        return (*found, *self._preflight.quotas()) if found[0].ok else found
 
     def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
         """Ask for an image of the platform's only kind."""
         return ImageRecipe(platforms=(PLATFORM,), options=self.given)
 
-    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:
+    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002 - it looks itself
         """Name what is made, which settings change, what is uploaded, and what it may cost."""
         from baked_publish.images.uploads import uploads  # noqa: PLC0415 - only a publish needs it
 
@@ -122,21 +111,11 @@ class CloudRunPublisher(BasePublisher):
         sizes = {each.blob.descriptor.digest: each.blob.descriptor.size for each in image.platforms[0].layers}
         return (
             *made,
-            *self._changes(roster, live),
+            *planned(self._service.run, roster, self.given),
+            *domain.planned(self._api, *self._place[:2], self.given.domain),
             *uploads(image, self._storage.repository if stored else None),
             *estimate(self.given, self.given.region or "", sum(sizes.values())),
         )
-
-    def _changes(self, roster: Roster, live: Deployment | None) -> Iterator[Change]:
-        if roster.service is None:
-            yield Change("create", f"service {self.name} in {self.given.region}")
-        elif roster.ledger is None:
-            yield Change("overwrite", f"service {self.name}, which baked-data did not make")
-        elif live is not None and roster.live is not None:
-            yield from changes(roster.live, template(self.given, "", "", {}, {}))
-            public = bool(roster.service.get("invokerIamDisabled"))
-            if public and not self.given.allow_unauthenticated:
-                yield Change("change", "visitors", "everybody", "whom IAM allows")
 
     @contextmanager
     def lock(self) -> Generator[None, None, None]:
@@ -190,7 +169,7 @@ class CloudRunPublisher(BasePublisher):
         reference = self._push(self._image(artifact))
         roster = self._service.look()
         staged = next((each.name for each in roster.waiting if each.annotations[RELEASE] == release), None)
-        said = about(release, artifact.bundle.digest, artifact.digest)
+        said = about(release, artifact.bundle.digest, artifact.digest, recorded(self.given))
         tag = edits.new_tag(roster)
         revision = staged or f"{self.name}-{tag}"
         try:
@@ -251,6 +230,10 @@ class CloudRunPublisher(BasePublisher):
             self._delete(each.name)
         needed = {each.digest for each in roster.revisions if each not in gone}
         self._storage.remove({each.digest for each in gone} - needed)
+        try:
+            self._storage.keep_newest(keep)
+        except PublishError as exc:  # an account that may push need not be one that may set rules
+            self.report.detail(f"the clean-up rule of {self.given.repository!r} stays as it is: {exc}")
 
     def unpublish(self) -> None:
         """Remove the service, and its images."""
@@ -274,6 +257,10 @@ class CloudRunPublisher(BasePublisher):
     @cached_property
     def _survey(self) -> Survey:
         return Survey(self._api, self._place[0])
+
+    @property
+    def _preflight(self) -> Preflight:
+        return Preflight(self._survey, self._service, self._storage, self.given)
 
     @cached_property
     def _storage(self) -> Storage:
@@ -304,7 +291,7 @@ class CloudRunPublisher(BasePublisher):
             self._survey.enable(each)
         if not self._storage.exists():
             self.report.info(f"making the Artifact Registry repository {self.given.repository!r}")
-            self._storage.make(self.given.tags)
+            self._storage.make()
         return self._storage.push(image, self.report)
 
     def _make(self, roster: Roster, made: Mapping[str, Any], tag: str) -> None:

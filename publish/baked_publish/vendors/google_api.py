@@ -26,6 +26,10 @@ LONG: Final = 120.0
 JSON = Mapping[str, Any]
 
 
+class RefusedError(TargetError):
+    """Google does not take what it was told: it is not valid, or more than a quota allows."""
+
+
 def endpoint(service: str, region: str = "") -> str:
     """Return where a service is spoken to, without a last slash; the environment may say otherwise, as for gcloud.
 
@@ -98,7 +102,7 @@ def failed(status: int, message: str, what: str) -> Exception:
     if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(f"{what}: {message}")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return TargetError(f"{what}: a quota is used up: {message}; ask for more of it, or try again later")
+        return RefusedError(f"{what}: a quota is used up: {message}; ask for more of it, or try again later")
     return TargetError(f"{what} failed with {status}: {message}")
 
 

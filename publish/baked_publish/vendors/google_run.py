@@ -8,7 +8,16 @@ from typing import Any, Final, TypeVar
 
 from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError
 from baked_publish.redaction import hidden
-from baked_publish.vendors.google_api import FIRST_WAIT, LONGEST_WAIT, TEMPORARY, TRIES, endpoint, failed
+from baked_publish.shapes import inner
+from baked_publish.vendors.google_api import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    TEMPORARY,
+    TRIES,
+    RefusedError,
+    endpoint,
+    failed,
+)
 from baked_publish.vendors.google_login import Login
 from baked_publish.vendors.shaped import DAMAGED, line
 
@@ -55,22 +64,27 @@ class Run:
             raise
         return self._json(self._types.Service, got)
 
-    def count(self) -> int:
-        """Count the services of the region."""
-        return len(self._listed("services", self._services.list_services, {"parent": self.parent}))
+    def services(self) -> list[JSON]:
+        """List the services of the region, whoever made them."""
+        asked = {"parent": self.parent, "page_size": PAGE}
+        found = self._listed("services", self._services.list_services, asked)
+        return [self._json(self._types.Service, each) for each in found]
 
     def create(self, name: str, body: JSON, *, check_only: bool = False) -> None:
-        """Make a service, and wait until it is settled; raise Conflict if there is one of that name."""
+        """Make a service, and wait until it is settled; raise Conflict if there is one of that name.
+
+        ``check_only`` makes nothing: Cloud Run tells whether it would. Raises RefusedError for what it does not take.
+        """
         service = self._types.Service.from_json(json.dumps(body))
         asked = {"parent": self.parent, "service": service, "service_id": name, "validate_only": check_only}
         self._wait(f"making service {name!r}", self._services.create_service, asked, wait=not check_only)
 
-    def update(self, name: str, body: JSON, mask: Sequence[str]) -> None:
+    def update(self, name: str, body: JSON, mask: Sequence[str], *, check_only: bool = False) -> None:
         """Change the fields ``mask`` of a service and wait until it is settled; raise Conflict if its etag is old."""
         told = {**body, "name": self._path(name)}
         service = self._types.Service.from_json(json.dumps(told))
-        asked = {"service": service, "update_mask": {"paths": list(mask)}}
-        self._wait(f"changing service {name!r}", self._services.update_service, asked)
+        asked = {"service": service, "update_mask": {"paths": list(mask)}, "validate_only": check_only}
+        self._wait(f"changing service {name!r}", self._services.update_service, asked, wait=not check_only)
 
     def delete(self, name: str) -> None:
         """Remove a service with its revisions; raise NotFoundError if it is gone."""
@@ -180,11 +194,27 @@ class _Temporary(Exception):
 
 
 def _error(exc: Any, what: str) -> Exception:
-    status, message = int(exc.code or 0), line(hidden(str(exc.message)))
+    said = _said(exc)
+    status, message = int(exc.code or 0), line(hidden(str(said.get("message") or exc.message)))
     if status == HTTPStatus.CONFLICT:
         return Conflict(f"{what}: {message}")
     error = failed(status, message, what)
+    if status == HTTPStatus.BAD_REQUEST and said.get("status") == "INVALID_ARGUMENT":
+        error = RefusedError(str(error))
     return _Temporary(error, status) if status in TEMPORARY else error
+
+
+def _said(exc: Any) -> JSON:
+    """Return Google's own words of an error: its library puts the URL before them, and knows one kind of 400."""
+    try:
+        return inner(exc.response.json(), "error")
+    except (
+        AttributeError,
+        ValueError,
+        TypeError,
+        RecursionError,
+    ):  # an operation's error has no answer of its own
+        return {}
 
 
 def _credentials(login: Login) -> Any:

@@ -1,0 +1,57 @@
+"""Changes: what a publish makes and changes of a service, as its plan says it before any of it is done."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from baked_core.manifest import canonical
+from baked_publish.cloudrun.access import open_to_all
+from baked_publish.cloudrun.options import CloudRunOptions
+from baked_publish.cloudrun.roster import Revision, Roster
+from baked_publish.deployment import Change
+from baked_publish.errors import PublishError
+from baked_publish.options import deployed
+from baked_publish.vendors.google_run import Run
+
+ELSEWHERE: Final = {"allow_unauthenticated", "domain"}
+"""Options that a revision is not made of: the service itself is asked for them."""
+EVERYBODY, SOME = "everybody", "whom IAM allows"
+
+
+def recorded(given: CloudRunOptions) -> str:
+    """Return the options as a revision says them of itself, so that the next plan can tell which of them changed."""
+    return canonical(deployed(given)).decode()
+
+
+def planned(run: Run, roster: Roster, given: CloudRunOptions) -> Iterator[Change]:
+    """Yield what is made or changed of a service; a service that somebody else made would be overwritten."""
+    if roster.service is None:
+        yield Change("create", f"service {roster.name} in {given.region}")
+    elif roster.ledger is None:
+        yield Change("overwrite", f"service {roster.name}, which baked-data did not make")
+    elif roster.live is not None:
+        yield from changed(roster.live, given)
+        before, after = _visitors(run, roster), EVERYBODY if given.allow_unauthenticated else SOME
+        if before not in {after, ""}:
+            yield Change("change", "visitors", before, after)
+
+
+def changed(live: Revision, given: CloudRunOptions) -> Iterator[Change]:
+    """Yield the options that the live revision was not made of; nothing where it does not say them."""
+    old, new = live.options, json.loads(recorded(given))
+    for name in sorted(new.keys() - ELSEWHERE):
+        if name in old and old[name] != new[name]:
+            yield Change("change", name.replace("_", "-"), _shown(old[name]), _shown(new[name]))
+
+
+def _visitors(run: Run, roster: Roster) -> str:
+    try:
+        return EVERYBODY if open_to_all(run, roster.name, roster.service or {}) else SOME
+    except PublishError:  # who may publish may not always look; what fails is told by the promotion
+        return ""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(" ".join(each) if isinstance(each, list) else str(each) for each in value) or "none"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return "none" if value is None else str(value)

@@ -1,0 +1,62 @@
+"""The preflight: what is looked at before a bake, once the login is good, and what ``doctor`` tells beyond it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from baked_publish.cloudrun.findings import Survey, needed
+from baked_publish.cloudrun.options import CloudRunOptions
+from baked_publish.cloudrun.rehearsal import Rehearsal
+from baked_publish.cloudrun.service import Service
+from baked_publish.cloudrun.storage import Storage
+from baked_publish.deployment import Finding
+from baked_publish.errors import PublishError
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Looks at what one publish needs."""
+
+    survey: Survey
+    service: Service
+    storage: Storage
+    given: CloudRunOptions
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is all right and what is not; the platform itself is asked last, if it can answer at all."""
+        disabled, told = self._apis
+        yield from told
+        missing = self._permissions
+        yield from missing
+        if disabled or not all(each.ok for each in missing):
+            return
+        if (secrets := self.survey.secrets(self.given.secret)) is not None:
+            yield secrets
+            if not secrets.ok:
+                return
+        service = self.service.run.service(self.service.name)
+        yield Rehearsal(self.service.run, self.service.name, self.given).finding(service)
+        if service is None:
+            yield self.survey.identity()
+
+    def quotas(self) -> Iterator[Finding]:
+        """Yield how much of the region's quotas is used, where that can be asked."""
+        if self._apis[0] or not all(each.ok for each in self._permissions):
+            return
+        yield self.survey.room(self.service.run, self.service.name)
+
+    @cached_property
+    def _apis(self) -> tuple[list[str], list[Finding]]:
+        return self.survey.apis()
+
+    @cached_property
+    def _permissions(self) -> list[Finding]:
+        enabled = not self._apis[0]
+        made = enabled and self._exists()
+        return list(self.survey.permissions(needed(made=made, enabled=enabled, secrets=bool(self.given.secret))))
+
+    def _exists(self) -> bool:
+        try:
+            return self.storage.exists()
+        except PublishError:
+            return True  # whoever may not look is told so by the permissions
