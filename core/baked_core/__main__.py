@@ -10,6 +10,8 @@ from typing import Final
 from baked_core.errors import CoreError
 from baked_core.manifest import FILE_NAME
 
+YOUNG: Final = 20_000
+"""New objects between two looks for garbage: one page makes thousands, which all are gone by themselves with it."""
 KEEPER: Final = "BAKED_KEEPER"
 """The environment name of the file number that leads to a keeper."""
 BUNDLE: Final = "BAKED_BUNDLE"
@@ -48,6 +50,7 @@ def _serve(bundle: Path) -> None:
 def _collect() -> None:
     """Collect garbage from now on, but never look at what is there already."""
     gc.freeze()
+    gc.set_threshold(YOUNG)
     gc.enable()
 
 

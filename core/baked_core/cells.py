@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape as escape_html
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import orjson
@@ -97,48 +97,45 @@ class Cells:
 
     def plain(self, column: str, values: Sequence[Value]) -> Sequence[str] | None:
         """Return the texts of a column as they are, if none of them asks for more; decided for all at once."""
-        texts: list[str] = [value for value in values if isinstance(value, str)]
+        texts: list[str] = [value if isinstance(value, str) else "" for value in values]
         most = min(self._most or LONG, LONG)
         if column in self._types or max(map(len, texts), default=0) > most:
             return None
         everything = "\0".join(texts)
-        if _SPECIAL(everything) or "://" in everything:
-            return None
-        return [value if isinstance(value, str) else "" for value in values]
+        return None if _SPECIAL(everything) or "://" in everything else texts
 
     def numbers(self, column: str, values: Sequence[Value]) -> list[str]:
         """Write the numbers of a column; what stands for NULL does not matter."""
         show = self.number(column)
-        if show is repr:
+        told: list[Any] = [value for value in values if value is not None]
+        if show is repr or (told and min(told) > -SMALL and max(told) < SMALL):
             return list(map(repr, values))
-        return [
-            repr(value) if isinstance(value, int) and -SMALL < value < SMALL else "" if value is None else show(value)
-            for value in values
-        ]
+        return ["" if value is None else show(value) for value in values]
 
     def labels(self, column: str, values: Sequence[Value], words: Sequence[Value]) -> list[str]:
         """Write the references of a column with their words; what comes again is written once."""
-        known: dict[tuple[Value, Value], str] = {}
-        written: list[str] = []
-        for value, word in zip(values, words, strict=True):
-            if type(word) is not str or type(value) not in _EXACT:  # what is equal may still not look the same
-                written.append(self.label(column, value, word))
-                continue
-            found = known.get((value, word))
-            if found is None:
-                found = known[value, word] = self.label(column, value, word)
-            written.append(found)
-        return written
+        if not (set(map(type, words)) == {str} and set(map(type, values)) <= _EXACT):
+            return list(map(self.labelling(column), values, words))  # what is equal may still not look the same
+        label, pairs = self.labelling(column), list(zip(values, words, strict=True))
+        known = {(value, word): label(value, word) for value, word in set(pairs)}
+        return [known[pair] for pair in pairs]
 
-    def label(self, column: str, value: Value, word: Value) -> str:
-        """Write a reference with the words of the row that it names beside it."""
-        key = self._keys[column]
-        if self._database is None or word in {None, ""} or isinstance(value, bytes) or value is None:
-            return self.null if value is None else self.value(column)(value)
-        own = escape(str(value))
-        words = self.blob(column, word) if isinstance(word, bytes) else self.short(str(word))
-        link = _link(self._leads(self._database, key)(value), words)
-        return link if words == own else f'{link} <span class="key">{own}</span>'
+    def labelling(self, column: str) -> Callable[[Value, Value], str]:
+        """Return what writes a reference with the words of the row that it names beside it."""
+        bare = self.value(column)
+        if self._database is None:
+            return lambda value, _: self.null if value is None else bare(value)
+        leads = self._leads(self._database, self._keys[column])
+
+        def label(value: Value, word: Value) -> str:
+            if word in {None, ""} or isinstance(value, bytes) or value is None:
+                return self.null if value is None else bare(value)
+            own = escape(str(value))
+            words = self.blob(column, word) if isinstance(word, bytes) else self.short(str(word))
+            link = _link(leads(value), words)
+            return link if words == own else f'{link} <span class="key">{own}</span>'
+
+        return label
 
     def text(self, column: str) -> Show:
         """Return what writes the texts of a column: a web address as a link, a long one with its first lines."""
@@ -193,7 +190,7 @@ class Cells:
             return f'<span class="null">{self.null}</span>'
         if isinstance(value, bytes):
             return self.blob(column, value, url)
-        return self.value(column)(value) if word is None else self.label(column, value, word)
+        return self.value(column)(value) if word is None else self.labelling(column)(value, word)
 
     def _web(self, url: str) -> str:
         return _link(url, self.short(url), ' rel="nofollow noopener"')
@@ -217,6 +214,11 @@ class Cells:
 def escape(text: str) -> str:
     """Escape ``text`` for HTML; most hold nothing to escape."""
     return escape_html(text) if _SPECIAL(text) else text
+
+
+def escape_all(texts: Sequence[str]) -> Sequence[str]:
+    """Escape ``texts`` for HTML, as they are if none of them holds anything to escape."""
+    return list(map(escape, texts)) if _SPECIAL("\0".join(texts)) else texts
 
 
 def _link(url: str, inner: str, more: str = "") -> str:

@@ -4,12 +4,13 @@ The values of a column are of one kind nearly always: what its cells look like i
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Final
 
 from markupsafe import Markup
 from msgspec import Struct
 
-from baked_core.cells import Cells, escape
+from baked_core.cells import Cells, escape, escape_all
 from baked_core.page import DataPage, TablePage
 from baked_core.values import Value
 
@@ -18,6 +19,7 @@ DECIMALS: Final = 6
 
 _NULL: Final = type(None)
 _NUMBERS: Final = frozenset((int, float))
+_WHOLE: Final = frozenset((int,))
 _TEXT: Final = frozenset((str,))
 _PLAIN: Final = frozenset((int, float, str))
 
@@ -38,6 +40,8 @@ class _Column(Struct, frozen=True):
     values: Sequence[Value]
     kinds: frozenset[type]
     """The types of its values, NULL left out."""
+    gaps: bool
+    """Whether any value is NULL."""
     words: Sequence[Value] = ()
     """The labels beside its values, where it is a reference that has them."""
 
@@ -52,21 +56,33 @@ def grid(page: DataPage, cells: Cells, css: Callable[[str], str], of_row: Callab
     urls = _row_urls(page, cells)
     linked = _linked(page, columns, cells) if urls else None
     arrow = bool(urls) and linked is None
-    written: list[Iterable[str]] = [_arrows(page, urls, of_row)] if arrow else []
+    parts: list[Iterable[str]] = []
+    between = "<tr>"  # what stands before the next cell's own
+    if arrow:
+        parts += [repeat(between), _arrows(page, urls, of_row)]
+        between = ""
     for column in columns:
         inner = _linking(column, urls, cells) if column is linked else _inner(column, urls, cells)
-        written.append(_tds(column, inner, css(column.name), cells))
-    body = "</tr>\n<tr>".join(map("".join, zip(*written, strict=True)))
+        begin = f'<td class="col-{css(column.name)}{" num" if column.number else ""}'
+        pads = _pads(inner, cells.point) if float in column.kinds and column.number else None
+        if column.gaps or pads:
+            parts += [repeat(between), _tds(column, inner, begin, pads, cells.null)]
+            between = ""
+        else:  # every cell begins and ends alike
+            parts += [repeat(f'{between}{begin}">'), inner]
+            between = "</td>"
+    body = "\n".join(map("".join, zip(*parts, repeat(f"{between}</tr>"), strict=False))) if page.rows else ""
     numbers = frozenset(column.name for column in columns if column.number)
-    return Grid(Markup(f"<tr>{body}</tr>") if body else Markup(), numbers, arrow)  # noqa: S704 - all was escaped
+    return Grid(Markup(body), numbers, arrow)  # noqa: S704 - all was escaped
 
 
 def _columns(page: DataPage) -> list[_Column]:
     labels = dict(zip(page.labels, zip(*page.label_rows, strict=True), strict=False)) if page.label_rows else {}
     values = zip(*page.rows, strict=True)
     return [
-        _Column(name, each, frozenset(map(type, each)) - {_NULL}, labels.get(name, ()))
+        _Column(name, each, kinds - {_NULL}, _NULL in kinds, labels.get(name, ()))
         for name, each in zip(page.columns, values, strict=False)
+        for kinds in (frozenset(map(type, each)),)
     ]
 
 
@@ -86,10 +102,9 @@ def _linked(page: DataPage, columns: Sequence[_Column], cells: Cells) -> _Column
 
 
 def _linking(column: _Column, urls: Sequence[str], cells: Cells) -> list[str]:
-    return [
-        f'<a href="{escape(url)}">{cells.short(str(value))}</a>' if url else ""
-        for value, url in zip(column.values, urls, strict=True)
-    ]
+    texts = map(repr, column.values) if column.kinds == _WHOLE else map(cells.short, map(str, column.values))
+    places = escape_all(urls)
+    return [f'<a href="{url}">{text}</a>' if url else "" for text, url in zip(texts, places, strict=True)]
 
 
 def _arrows(page: DataPage, urls: Sequence[str], of_row: Callable[[str], str]) -> list[str]:
@@ -127,16 +142,12 @@ def _inner(column: _Column, urls: Sequence[str], cells: Cells) -> Sequence[str]:
     return ["" if value is None else show(value) for value in values]
 
 
-def _tds(column: _Column, inner: Sequence[str], css: str, cells: Cells) -> list[str]:
-    begin = f'<td class="col-{css}{" num" if column.number else ""}'
-    empty = f'{begin} null">{cells.null}</td>'
-    pads = _pads(inner, cells.point) if float in column.kinds and column.number else None
-    if pads is None:
-        filled = zip(column.values, inner, strict=True)
-        return [empty if value is None else f'{begin}">{text}</td>' for value, text in filled]
+def _tds(column: _Column, inner: Sequence[str], begin: str, pads: Sequence[str] | None, null: str) -> list[str]:
+    """Write whole cells, where they begin in different ways."""
+    empty = f'{begin} null">{null}</td>'
     return [
         empty if value is None else f'{begin}{pad}">{text}</td>'
-        for value, text, pad in zip(column.values, inner, pads, strict=True)
+        for value, text, pad in zip(column.values, inner, pads or repeat(""), strict=False)
     ]
 
 

@@ -136,11 +136,6 @@ class Urls(Struct, frozen=True):
         """Return the page at ``path`` with other arguments; the path stays as it came."""
         return _finish(path, "", query)
 
-    @staticmethod
-    def more(url: str, name: str, value: str) -> str:
-        """Return ``url``, made here, with one argument more."""
-        return f"{url}{'&' if '?' in url else '?'}{_argument(name)}={_argument(value)}"
-
     def absolute(self, path: str) -> str:
         """Return ``path`` with scheme and host before it."""
         return self.origin + path
@@ -149,11 +144,11 @@ class Urls(Struct, frozen=True):
 def _finish(path: str, suffix: str, query: Query) -> str:
     if suffix:
         path += "." + suffix
-    pairs = [f"{_argument(name)}={_argument(value)}" for name, value in query]
+    pairs = [f"{argument(name)}={argument(value)}" for name, value in query]
     return f"{path}?{'&'.join(pairs)}" if pairs else path
 
 
-def _argument(text: str) -> str:
+def argument(text: str) -> str:
     """Encode a name or a value of a query string; most hold nothing that must be encoded."""
     if isinstance(text, BrokenText):
         return quote_plus(text.raw)

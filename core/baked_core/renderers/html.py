@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, Template
 from markupsafe import Markup
 
 from baked_core import static
@@ -28,8 +28,9 @@ from baked_core.page import (
     TablePage,
 )
 from baked_core.renderers.conditions import conditions
+from baked_core.renderers.heads import Heads
 from baked_core.renderers.linked_data import canonical, linked_data
-from baked_core.renderers.links import carried, heads, links
+from baked_core.renderers.links import carried, links
 from baked_core.renderers.naming import css_class, rows_templates, template_names
 from baked_core.request import Request
 from baked_core.static import templates
@@ -40,9 +41,27 @@ _OURS: Final = (DocumentPage, ErrorPage, QueriesPage, QueryPage)
 
 
 FORMS: Final = 1000
-"""Tables whose forms are remembered."""
+"""Tables whose forms and templates are remembered."""
 
 Macro = Callable[[str, None], str]
+
+
+class _Templates(Environment):
+    """Finds a template once: what is there does not change."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._found: dict[tuple[Any, ...], Template] = {}
+
+    def select_template(self, names: Any, parent: str | None = None, globals: Any = None) -> Template:  # noqa: A002
+        """Return the first template of ``names`` that is there."""
+        key = tuple(names)
+        found = self._found.get(key)
+        if found is None:
+            found = super().select_template(names, parent, globals)
+            if len(self._found) < FORMS:
+                self._found[key] = found
+        return found
 
 
 class Html:
@@ -66,7 +85,7 @@ class Html:
             operators=tuple(OPERATORS.values()),
             links=links(page, request),
             title=self._title(page),
-            heads=heads(page, request, self._say) if isinstance(page, TablePage) else (),
+            heads=Heads(page, request, self._say) if isinstance(page, TablePage) else (),
             conditions=conditions(page, request, self._say) if isinstance(page, TablePage) else (),
             carried=carried(page, request) if isinstance(page, TablePage) else (),
             rows_templates=list(rows_templates(page)) if isinstance(page, TablePage) else (),
@@ -113,7 +132,7 @@ class Html:
         loaders = [ours, PrefixLoader({"default": ours}, delimiter=":")]
         if self._site is not None and self._site.is_dir():
             loaders.insert(0, FileSystemLoader(self._site))
-        environment = Environment(
+        environment = _Templates(
             loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
         )
         globals_: dict[str, Any] = {"say": self._say, "once": self._once}

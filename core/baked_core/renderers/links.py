@@ -1,21 +1,14 @@
 """Links that the HTML of a page shows beside its content: other formats, sorting, the next page."""
 
-from collections.abc import Iterator
-from functools import partial
-
-from markupsafe import Markup
 from msgspec import Struct
 
 from baked_core import atom, download
-from baked_core.cells import escape
-from baked_core.metadata import texts
 from baked_core.page import (
     ApiPage,
     DatabasePage,
     DataPage,
     DocumentPage,
     IndexPage,
-    Link,
     Page,
     QueryPage,
     RowPage,
@@ -24,8 +17,7 @@ from baked_core.page import (
 from baked_core.request import Request
 from baked_core.search import PREFIX
 from baked_core.sql import named
-from baked_core.strings import Strings
-from baked_core.table_query import ARGUMENTS, key_of
+from baked_core.table_query import ARGUMENTS
 
 
 class Links(Struct, frozen=True):
@@ -50,30 +42,6 @@ class Links(Struct, frozen=True):
     """Where the SQL can be changed."""
     toggle: str = ""
     """The same page with its SQL hidden, or shown."""
-
-
-class Head(Struct, frozen=True):
-    """The head of a column: its name, what is said of it, and where a click leads."""
-
-    name: str
-    type: str
-    """What the table's definition says, such as ``INTEGER``."""
-    description: str
-    unit: str
-    url: str
-    """Where a click leads; empty if nobody may sort by it."""
-    sorted: str
-    """``ascending``, ``descending`` or ``none``, as ``aria-sort`` says it."""
-    actions: tuple[Link, ...] = ()
-    """What else can be done with the column."""
-
-    @property
-    def menu(self) -> Markup:
-        """The actions as ``<li>`` elements; made here because a template takes three times as long."""
-        items = [
-            f'<li><a href="{escape(each.url)}" rel="nofollow">{escape(each.text)}</a></li>' for each in self.actions
-        ]
-        return Markup("\n".join(items))  # noqa: S704 - all was escaped
 
 
 def links(page: Page, request: Request) -> Links:
@@ -171,63 +139,3 @@ def _query_links(page: QueryPage, request: Request) -> Links:
         toggle=urls.path(name, page.canned.name, query=toggled) if page.sql else "",
         feed=_feed(page, urls.path(name, page.canned.name, format="atom", query=plain)),
     )
-
-
-def heads(page: TablePage, request: Request, say: Strings) -> list[Head]:
-    """Return the heads of a table's columns; a click sorts, another the other way."""
-    described, units = texts(page.metadata, "columns"), texts(page.metadata, "units")
-    types = {column.name: column.type for column in page.relation.columns}
-    menu = Menu(page, request, say)
-    return [
-        Head(
-            name=name,
-            type=types.get(name, ""),
-            description=described.get(name, ""),
-            unit=units.get(name, ""),
-            url=menu.sorting(name),
-            sorted=menu.direction(name),
-            actions=tuple(menu.actions(name)),
-        )
-        for name in page.columns
-    ]
-
-
-class Menu:
-    """Makes what the columns of one page offer: the addresses have all but their ends in common."""
-
-    def __init__(self, page: TablePage, request: Request, say: Strings) -> None:
-        self._page, self._say, self._more = page, say, request.urls.more
-        self._plain = request.args.without("_next")
-        self._path = partial(request.urls.path, page.database.name, page.relation.name)
-        self._page_url = self._path(query=self._plain)
-        self._unsorted_url = self._path(query=request.args.without("_sort", "_sort_desc", "_next"))
-        self._faceted = {each.facet.column.name for each in page.facets}
-        self._facets = request.serving.settings.allow_facet
-        self._key = key_of(page.relation)
-        self._words = [say(f"column.{each}") for each in ("up", "down", "count", "filled", "hide")]
-
-    def direction(self, name: str) -> str:
-        """Return how the rows are sorted by a column, as ``aria-sort`` says it."""
-        sort = self._page.sort
-        return "none" if sort is None or sort.column != name else "descending" if sort.descending else "ascending"
-
-    def sorting(self, name: str) -> str:
-        """Return where a click on a head leads; empty if nobody may sort by it."""
-        if name not in self._page.sortable:
-            return ""
-        return self._more(self._unsorted_url, "_sort_desc" if self.direction(name) == "ascending" else "_sort", name)
-
-    def actions(self, name: str) -> Iterator[Link]:
-        """Yield what a column's menu offers beside its description."""
-        up, down, count, filled, hide = self._words
-        if name in self._page.sortable:
-            yield Link(up, self._more(self._unsorted_url, "_sort", name))
-            yield Link(down, self._more(self._unsorted_url, "_sort_desc", name))
-        if self._facets and name not in self._faceted:
-            yield Link(count, self._more(self._page_url, "_facet", name))
-        if (f"{name}__notblank", "1") not in self._plain:
-            yield Link(filled, self._more(self._page_url, f"{name}__notblank", "1"))
-        if name not in self._key and len(self._page.columns) > 1:
-            shown = [pair for pair in self._plain if pair != ("_col", name)]
-            fewer = len(shown) < len(self._plain)
-            yield Link(hide, self._path(query=shown) if fewer else self._more(self._page_url, "_nocol", name))
