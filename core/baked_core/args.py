@@ -38,7 +38,7 @@ class Args(Struct, frozen=True):
         try:
             pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_ARGUMENTS, errors=escape)
         except ValueError as exc:
-            raise BadRequest(f"a URL may hold {MAX_ARGUMENTS} arguments at most") from exc
+            raise BadRequest("a URL may hold {most} arguments at most", most=MAX_ARGUMENTS) from exc
         if b"%" in query or not query.isascii():
             pairs = [(_whole(name), _whole(value)) for name, value in pairs]
         return cls(tuple(pairs))
@@ -62,7 +62,7 @@ class Args(Struct, frozen=True):
             return True
         if value in {"off", "false", "0"}:
             return False
-        raise BadRequest(f"{name} cannot be {value!r}: it is on or off")
+        raise BadRequest("{name} cannot be {value!r}: it is on or off", name=name, value=value)
 
     def number(self, name: str) -> int | None:
         """Read a whole number that is not negative; raise BadRequest for anything else."""
@@ -70,7 +70,7 @@ class Args(Struct, frozen=True):
         if not value:
             return None
         if not (value.isascii() and value.isdigit()) or len(value) > 9:  # noqa: PLR2004 - far beyond any use
-            raise BadRequest(f"{name} cannot be {value!r}: it is a whole number")
+            raise BadRequest("{name} cannot be {value!r}: it is a whole number", name=name, value=value)
         return int(value)
 
     def without(self, *names: str) -> Pairs:
@@ -84,14 +84,20 @@ class Args(Struct, frozen=True):
                 self.flag(name)
             elif name in _CHOICES and value not in _CHOICES[name]:
                 known = _CHOICES[name]
-                raise BadRequest(f"{name} cannot be {value!r}{nearest(value, known)}; it is one of {', '.join(known)}")
+                raise BadRequest(
+                    "{name} cannot be {value!r}; it is one of {known}",
+                    name=name,
+                    value=value,
+                    known=", ".join(known),
+                    near=nearest(value, known),
+                )
 
     def check(self, known: Iterable[str]) -> None:
         """Raise BadRequest for an argument that is not among ``known``."""
         known = frozenset(known)
         for name, _ in self.pairs:
             if name not in known:
-                raise BadRequest(f"there is no argument {name!r} here{nearest(name, known)}")
+                raise BadRequest("there is no argument {name!r} here", name=name, near=nearest(name, known))
 
 
 def _whole(text: str) -> str:

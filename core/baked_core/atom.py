@@ -27,7 +27,9 @@ def moment(value: Value, number: int) -> str:
         found = datetime.fromisoformat(str(value).strip())
     except ValueError:
         raise BadRequest(
-            f"atom_updated of entry {number} is {str(value)[:80]!r}: a feed needs a time such as 2026-11-25T12:00:00Z"
+            "atom_updated of entry {number} is {value!r}: a feed needs a time such as 2026-11-25T12:00:00Z",
+            number=number,
+            value=str(value)[:80],
         ) from None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
     return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -28,6 +28,7 @@ KEPT: Final = 100
 """Prepared statements that a connection keeps for the app; for strangers none: they would pass the authorizer by."""
 
 TOO_LONG: Final = "the query was stopped at its time limit: narrow it down with a filter, or sort by an indexed column"
+REFUSED: Final = "SQLite refused the query: {reason}"
 TOO_LARGE: Final = "the query needs more memory than there is for one: ask for less at a time"
 DENIED: Final = (
     "only reading is possible here, and only what is public: one SELECT, WITH or EXPLAIN statement over the tables, "
@@ -202,7 +203,7 @@ class Connection:
             return QueryError(DENIED)  # not which table or column: whoever may not read it shall not hear of it
         if not self._guarded and _TOO_MUCH(text):
             return QueryError("SQLite cannot take so many or so long filters at once: use fewer")
-        return QueryError(f"SQLite refused the query: {text}")
+        return QueryError(REFUSED, reason=text)
 
     def _late(self) -> bool:
         return time.monotonic() > self._deadline

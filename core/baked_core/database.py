@@ -41,6 +41,10 @@ SMALL: Final = 8192
 T = TypeVar("T")
 
 Params = Sequence[Value] | Mapping[str, Value]
+NOT_PUBLIC: Final = (
+    "not everything is public here, so SQL cannot hold the word {word}: join with ON, and give text that holds it as a "
+    "parameter, :name"
+)
 
 
 class Whose(Enum):
@@ -117,9 +121,14 @@ class Database:
         found = self.entry.tables.get(name) or self.entry.views.get(name)
         if found is None:
             known = [*self.entry.tables, *self.entry.views]
-            raise NotFound(f"there is no table {name!r} in database {self.name!r}{nearest(name, known)}")
+            raise NotFound(
+                "there is no table {name!r} in database {database!r}",
+                name=name,
+                database=self.name,
+                near=nearest(name, known),
+            )
         if not found.columns:
-            raise NotFound(f"table {name!r} cannot be read here: it needs an SQLite extension, or is broken")
+            raise NotFound("table {name!r} cannot be read here: it needs an SQLite extension, or is broken", name=name)
         return found
 
     async def query(
@@ -172,8 +181,8 @@ class Database:
             await self._run(connection.close)
 
     def _job(self, whose: Whose, sql: str, params: Params, seconds: float, max_rows: int | None, way: str) -> Job:
-        if whose is Whose.STRANGER and self.policy and (why := unseen.refused(sql)):
-            raise QueryError(why)
+        if whose is Whose.STRANGER and self.policy and (word := unseen.refused(sql)):
+            raise QueryError(NOT_PUBLIC, word=word)
         return Job(self.name, sql, params, seconds, max_rows, way, self.policy)
 
     def count_tables(self) -> Mapping[str, int]:

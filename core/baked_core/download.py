@@ -32,9 +32,11 @@ def download(public: Serving, door: Door | None) -> Callable[[HttpRequest], Awai
         found = serving.databases.get(name)
         if found is None or name not in serving.baked.manifest.databases:
             known = [f"{each}.db" for each in serving.baked.manifest.databases]
-            raise NotFound(f"there is no database file {name + '.db'!r}{nearest(f'{name}.db', known)}")
+            raise NotFound("there is no database file {name!r}", name=f"{name}.db", near=nearest(f"{name}.db", known))
         if not is_allowed(serving, name):
-            raise Forbidden(f"downloading database {name!r} is switched off here: read its tables as CSV or JSON")
+            raise Forbidden(
+                "downloading database {name!r} is switched off here: read its tables as CSV or JSON", name=name
+            )
         return _answer(http, serving, found, known=actor is not None)
 
     return page

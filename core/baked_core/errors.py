@@ -17,12 +17,28 @@
         └── Busy                  503  too much is under way to begin it now
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Final
+
+from msgspec import Struct, field
 
 NO_SQL: Final = "SQL of your own is switched off here: use the filters of the table pages"
 CLOSED: Final = "this site is not for everybody: send the token that you were given, as Authorization: Bearer TOKEN"
 """What somebody is told who may not see the pages that belong to no database."""
+
+
+class Words(Struct, frozen=True):
+    """What an error says, in English; pages may have the text in another language."""
+
+    text: str
+    """With a place for each of the values, if there are any."""
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+    near: str = ""
+    """The known name that is nearest to the first of the values."""
+
+    def __str__(self) -> str:
+        said = self.text.format(**self.values) if self.values else self.text
+        return f"{said}; did you mean {self.near!r}?" if self.near else said
 
 
 class CoreError(Exception):
@@ -30,6 +46,10 @@ class CoreError(Exception):
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, text: str = "", /, *, near: str = "", **values: object) -> None:
+        self.words = Words(text, values, near)
+        super().__init__(str(self.words))
 
 
 class ManifestError(CoreError):
@@ -85,8 +105,8 @@ class MethodNotAllowed(CoreError):
 class Later(CoreError):
     """It can be had, but not now."""
 
-    def __init__(self, message: str, *, after: int = 5) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, /, *, after: int = 5, near: str = "", **values: object) -> None:
+        super().__init__(text, near=near, **values)
         self.after = after
         """Seconds after which it is worth to ask again."""
 
@@ -113,16 +133,7 @@ class Gone(CoreError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a sentence part that suggests the known name nearest to ``word``, or nothing."""
+    """Return the known name nearest to ``word``, or nothing."""
     from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
 
-    found = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def suggested(message: str) -> str:
-    """Return the name that ``nearest`` put into a message, or nothing."""
-    from ast import literal_eval  # noqa: PLC0415
-
-    _, found, rest = message.partition("; did you mean ")
-    return str(literal_eval(rest.removesuffix("?"))) if found else ""
+    return next(iter(get_close_matches(word, list(known), n=1)), "")

@@ -60,7 +60,7 @@ def parse(args: Args, known: Mapping[str, str]) -> tuple[str, ...]:
     names = [name.strip() for value in args.all("_extra") for name in value.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise BadRequest(f"there is no _extra {name!r} here{nearest(name, known)}")
+            raise BadRequest("there is no _extra {name!r} here", name=name, near=nearest(name, known))
     if "facet_results" in known and args.has(*KINDS.values(), "_facet_size"):
         names.append("facet_results")
     if "count" in names:

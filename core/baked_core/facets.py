@@ -68,7 +68,7 @@ def parse(args: Args, known: Mapping[str, Column], said: Metadata, settings: Set
         raise BadRequest("facets of your own are switched off here: leave out _facet")
     for _, name in asked:
         if name not in known:
-            raise BadRequest(f"there is no column {name!r} to facet by{nearest(name, known)}")
+            raise BadRequest("there is no column {name!r} to facet by", name=name, near=nearest(name, known))
     taken = {(each.kind, each.column.name) for each in told}
     fresh = dict.fromkeys(pair for pair in asked if pair not in taken)
     return (*told, *(Facet(kind, known[name]) for kind, name in fresh))

@@ -58,11 +58,13 @@ def parse(name: str, value: str, columns: Mapping[str, Column]) -> Filter:
     if column is None and "__" in name:
         head, _, operator = name.rpartition("__")
         column = columns.get(head)
-        name = head if column is not None else name
+        name = head if column is not None or operator in OPERATORS else name
     if column is None:
-        raise BadRequest(f"there is no column {name!r} to filter by{nearest(name, columns)}")
+        raise BadRequest("there is no column {name!r} to filter by", name=name, near=nearest(name, columns))
     if operator not in OPERATORS:
-        raise BadRequest(f"there is no filter operator {operator!r}{nearest(operator, OPERATORS)}")
+        raise BadRequest(
+            "there is no filter operator {operator!r}", operator=operator, near=nearest(operator, OPERATORS)
+        )
     return Filter(column, OPERATORS[operator], value)
 
 
@@ -116,7 +118,7 @@ def _listed(value: str) -> list[str]:
     try:
         return [part if isinstance(part, str) else orjson.dumps(part).decode() for part in orjson.loads(value)]
     except (orjson.JSONDecodeError, orjson.JSONEncodeError) as exc:  # what is read may be nested deeper than written
-        raise BadRequest(f"{value!r} is neither values between commas nor a JSON array") from exc
+        raise BadRequest("{value!r} is neither values between commas nor a JSON array", value=value) from exc
 
 
 def _in(column: Column, value: str) -> Clause:

@@ -74,7 +74,7 @@ def parse(args: Args, known: tuple[Expandable, ...], *, default: bool) -> tuple[
     columns = {each.column: each for each in known}
     for name in wanted:
         if name not in columns:
-            raise BadRequest(f"column {name!r} has no labels{nearest(name, columns)}")
+            raise BadRequest("column {name!r} has no labels", name=name, near=nearest(name, columns))
     if wanted and not args.get("_labels"):
         return tuple(columns[name] for name in dict.fromkeys(wanted))
     return known if args.flag("_labels", default=default) else ()

@@ -51,7 +51,7 @@ def closed() -> list[BaseRoute]:
 async def _refuse(http: HttpRequest) -> Response:
     if http.method == "POST":
         raise Forbidden("reading is all that can be done here: the data is published as it is")
-    raise MethodNotAllowed(f"{http.method} means nothing here, and reading is all that can be done")
+    raise MethodNotAllowed("{method} means nothing here, and reading is all that can be done", method=http.method)
 
 
 async def _close(_http: HttpRequest) -> Response:

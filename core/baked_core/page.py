@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from baked_core.canned import Canned
 from baked_core.connection import Rows
+from baked_core.errors import Words
 from baked_core.facets import Facet
 from baked_core.filters import Filter
 from baked_core.manifest import Database, ForeignKey, Table, View
@@ -172,6 +173,8 @@ class QueryPage(DataPage, frozen=True, kw_only=True):
     """Names and values of the form's fields."""
     error: str = ""
     """What SQLite said, where it refused; HTML shows it beside the SQL."""
+    words: Words = field(default_factory=lambda: Words(""))
+    """The same, for other languages."""
     status: int = 200
     canned: Canned | None = None
     """The query of the metadata, where the SQL is not a visitor's."""
@@ -203,6 +206,6 @@ class ErrorPage(Page, frozen=True, kw_only=True):
     """What went wrong, in a sentence that helps."""
 
     status: int
-    message: str
+    words: Words
     near: tuple[Link, ...] = ()
     """Pages whose address is nearly the one that was asked for."""

@@ -43,13 +43,15 @@ class Serving(Struct, frozen=True):
         """Return the database called ``name``; raise NotFound."""
         found = self.databases.get(name)
         if found is None:
-            raise NotFound(f"there is no database {name!r}{nearest(name, self.databases)}")
+            raise NotFound("there is no database {name!r}", name=name, near=nearest(name, self.databases))
         return found
 
     def own_page(self, name: str) -> Database:
         """Return the database called ``name`` if its own page may be seen, not only something in it; raise NotFound."""
         if self.sight is not None and name in self.databases and name not in self.sight.databases:
-            raise NotFound(f"there is no database {name!r}{nearest(name, self.baked.manifest.databases)}")
+            raise NotFound(
+                "there is no database {name!r}", name=name, near=nearest(name, self.baked.manifest.databases)
+            )
         return self.database(name)
 
     def allows_sql(self, name: str) -> bool:

@@ -95,6 +95,6 @@ async def _elsewhere(http: HttpRequest) -> Response:
     path = http.path_params["path"]
     parts = [part for part in path.split("/") if part]
     if not path.endswith("/") or not parts or not all(map(is_canonical, parts)):
-        raise NotFound(f"there is no page {http.scope['path']!r}: begin at the index")
+        raise NotFound("there is no page {path!r}: begin at the index", path=http.scope["path"])
     root = str(http.scope.get("root_path", "")).rstrip("/")
     return redirect(with_query(Urls(root).own(*parts), http), 302, headers.SAFE)

@@ -63,7 +63,7 @@ def escape(text: str) -> str:
     words = [phrase or word for phrase, word in _PHRASES(text)]
     found = [word for word in words if any(map(str.isalnum, word))]
     if not found:
-        raise BadRequest(f"_search={text!r} holds no word to search for")
+        raise BadRequest("_search={text!r} holds no word to search for", text=text)
     return " ".join(f'"{word}"' for word in found)
 
 
@@ -77,7 +77,9 @@ def parse(
     index = index_of(args, database, relation, known, said)
     if index is None:
         raise BadRequest(
-            f"{relation.name!r} has no full-text index to search: filter it with COLUMN__contains={asked[0][1]}"
+            "{name!r} has no full-text index to search: filter it with COLUMN__contains={text}",
+            name=relation.name,
+            text=asked[0][1],
         )
     raw = _mode(args, said) == "raw"
     return tuple(Search(index, _column(name, index), value, raw) for name, value in asked)
@@ -100,9 +102,11 @@ def index_of(
     table = database.tables.get(name)
     if table is None or table.virtual not in MODULES:
         tables = [each.name for each in database.tables.values() if each.virtual in MODULES]
-        raise BadRequest(f"{name!r} is no full-text table{nearest(name, tables)}")
+        raise BadRequest("{name!r} is no full-text table", name=name, near=nearest(name, tables))
     if key not in known and key != rowid:
-        raise BadRequest(f"_fts_pk={key!r} is no column of {relation.name!r}{nearest(key, known)}")
+        raise BadRequest(
+            "_fts_pk={key!r} is no column of {name!r}", key=key, name=relation.name, near=nearest(key, known)
+        )
     return Index(table, key)
 
 
@@ -116,12 +120,14 @@ def _column(name: str, index: Index) -> str:
     column = name.removeprefix(PREFIX) if name.startswith(PREFIX) else ""
     known = [each.name for each in index.table.columns]
     if column and column not in known:
-        raise BadRequest(f"{column!r} is not among the columns that can be searched{nearest(column, known)}")
+        raise BadRequest(
+            "{column!r} is not among the columns that can be searched", column=column, near=nearest(column, known)
+        )
     return column
 
 
 def _mode(args: Args, said: Metadata) -> str:
     mode = args.get("_searchmode") or str(said.get("searchmode") or "escaped")
     if mode not in _MODES:
-        raise BadRequest(f"_searchmode cannot be {mode!r}{nearest(mode, _MODES)}; it is escaped or raw")
+        raise BadRequest("_searchmode cannot be {mode!r}; it is escaped or raw", mode=mode, near=nearest(mode, _MODES))
     return mode

@@ -36,7 +36,7 @@ async def serve(request: HttpRequest) -> Response:
     """Answer with a static file."""
     name = request.path_params["name"]
     if name not in _names():
-        raise NotFound(f"there is no static file {name!r}")
+        raise NotFound("there is no static file {name!r}", name=name)
     content, digest = _read(name)
     caching = _FOREVER if request.query_params.get("_hash") == digest else _SHORT
     headers = {"cache-control": caching, "etag": f'"{digest}"'}

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import orjson
 from markupsafe import Markup, escape
 
-from baked_core.errors import ManifestError
+from baked_core.errors import ManifestError, Words
 from baked_core.filters import Operator
 from baked_core.metadata import Metadata
 from baked_core.static import templates
@@ -42,6 +42,15 @@ class Strings:
     def title(self, english: str) -> str:
         """Return the title of one of the app's own pages; as it is where the language has none."""
         return str(self._texts.get(f"title.{english}", english))
+
+    def error(self, words: Words) -> str:
+        """Say what went wrong; in English where the language has no words for it, or not with those values."""
+        text = self._texts.get(f"error.{words.text}", words.text)
+        try:
+            said = str(text).format(**words.values) if words.values else str(text)
+        except (LookupError, ValueError, AttributeError):
+            said = str(Words(words.text, words.values))
+        return said[:1].upper() + said[1:]
 
     def operator(self, operator: Operator) -> str:
         """Return the words of a filter operator."""

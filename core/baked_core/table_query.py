@@ -201,7 +201,7 @@ def untyped_key(relation: Table | View) -> tuple[bool, ...]:
 
 def _filter(name: str, value: str, known: Mapping[str, Column]) -> Filter:
     if name.startswith("_") and name not in known and "__" not in name[1:]:
-        raise BadRequest(f"there is no argument {name!r} here{nearest(name, [*ARGUMENTS, *known])}")
+        raise BadRequest("there is no argument {name!r} here", name=name, near=nearest(name, [*ARGUMENTS, *known]))
     return filters.parse(name, value, known)
 
 
@@ -212,7 +212,9 @@ def _shown(args: Args, relation: Table | View, known: Mapping[str, Column]) -> t
     key = key_of(relation)
     for name in unwanted:
         if name in key:
-            raise BadRequest(f"_nocol cannot leave out {name!r}: it belongs to the key that leads to each row")
+            raise BadRequest(
+                "_nocol cannot leave out {name!r}: it belongs to the key that leads to each row", name=name
+            )
     if wanted:
         return tuple(dict.fromkeys((*key, *(name for name in wanted if name not in unwanted))))
     return tuple(name for name in known if name in key or name not in unwanted)
@@ -241,13 +243,15 @@ def sortable(known: Mapping[str, Column], said: Metadata) -> frozenset[str]:
 def _check_sortable(name: str, known: Mapping[str, Column], said: Metadata) -> None:
     _check(name, known)
     if name not in (allowed := sortable(known, said)):
-        words = ", ".join(each for each in known if each in allowed)
-        raise BadRequest(f"rows cannot be sorted by {name!r} here" + (f", but by {words}" if words else ""))
+        names = ", ".join(each for each in known if each in allowed)
+        if not names:
+            raise BadRequest("rows cannot be sorted by {name!r} here", name=name)
+        raise BadRequest("rows cannot be sorted by {name!r} here, but by {names}", name=name, names=names)
 
 
 def _check(name: str, known: Mapping[str, Column]) -> None:
     if name not in known:
-        raise BadRequest(f"there is no column {name!r}{nearest(name, known)}")
+        raise BadRequest("there is no column {name!r}", name=name, near=nearest(name, known))
 
 
 def _size(args: Args, metadata: Metadata, settings: Settings) -> int:
@@ -258,5 +262,9 @@ def _size(args: Args, metadata: Metadata, settings: Settings) -> int:
     if size is None:
         return min(int(metadata.get("size") or settings.default_page_size), most)
     if size > most:
-        raise BadRequest(f"_size cannot be {size}: {most} rows are the most a page holds; follow next_url for more")
+        raise BadRequest(
+            "_size cannot be {size}: {most} rows are the most a page holds; follow next_url for more",
+            size=size,
+            most=most,
+        )
     return size

@@ -11,7 +11,7 @@ from baked_core.filters import OPERATORS
 from baked_core.manifest import Column, Database, ForeignKey, Table, View
 from baked_core.sql import Clause, quote
 
-_SHAPE = '_through needs a JSON object: {"table": ..., "column": ..., "value": ...}'
+_SHAPE = '_through needs a JSON object: {{"table": ..., "column": ..., "value": ...}}, not {text!r}'
 
 
 class Through(Struct, frozen=True):
@@ -47,11 +47,13 @@ def _through(text: str, database: Database, relation: Table | View) -> Through:
     name, column = asked["table"], asked["column"]
     key = next((each for each in incoming if each.other_table == name), None)
     if key is None:
-        known = nearest(name, [each.other_table for each in incoming])
-        raise BadRequest(f"no table {name!r} refers to {relation.name!r}{known}")
+        near = nearest(name, [each.other_table for each in incoming])
+        raise BadRequest("no table {name!r} refers to {table!r}", name=name, table=relation.name, near=near)
     columns = {each.name: each for each in database.tables[name].columns}
     if column not in columns:
-        raise BadRequest(f"table {name!r} has no column {column!r}{nearest(column, columns)}")
+        raise BadRequest(
+            "there is no column {column!r} in table {name!r}", column=column, name=name, near=nearest(column, columns)
+        )
     return Through(key, columns[column], asked["value"])
 
 
@@ -60,7 +62,7 @@ def _read(text: str) -> dict[str, str]:
         asked: dict[str, Any] = orjson.loads(text)
         return {name: _text(asked[name]) for name in ("table", "column", "value")}
     except (orjson.JSONDecodeError, KeyError, TypeError) as exc:
-        raise BadRequest(f"{_SHAPE}, not {text!r}") from exc
+        raise BadRequest(_SHAPE, text=text) from exc
 
 
 def _text(value: object) -> str:

@@ -36,7 +36,7 @@ def verify_page(serving: Serving, token: str) -> Callable[[HttpRequest], Awaitab
     async def page(http: HttpRequest) -> Response:
         nonlocal running
         if not compare_digest(http.headers.get("authorization", "").encode("latin-1"), expected):
-            raise NotFound(f"there is no page {http.scope['path']!r}: begin at the index")
+            raise NotFound("there is no page {path!r}: begin at the index", path=http.scope["path"])
         if http.query_params.get("_only") == "manifest":
             return _sealed({"format": FORMAT, "manifest": to_builtins(serving.baked.manifest)})
         if running:
@@ -78,7 +78,7 @@ async def _ask(serving: Serving, asked: Mapping[str, str]) -> dict[str, Any]:
     """Answer one statement with its first rows."""
     name = asked.get("database", "")
     if name not in serving.databases:
-        raise NotFound(f"there is no database {name!r}")
+        raise NotFound("there is no database {name!r}", name=name)
     try:
         rows = await serving.databases[name].answer(asked.get("sql", ""), seconds=PATIENCE, max_rows=SHOWN)
     except (QueryError, QueryTimeout) as exc:

@@ -39,6 +39,11 @@ def _check(sql: str) -> None:
         sign = token["sign"]
         depth += {"(": 1, ")": -1}.get(sign or "", 0)
         if depth < 0 or sign not in {None, "(", ")"}:
-            raise BadRequest(f"_where={sql!r} is not one whole condition: look at {sign!r} at {token.start() + 1}")
+            raise BadRequest(
+                "_where={sql!r} is not one whole condition: look at {sign!r} at {place}",
+                sql=sql,
+                sign=sign,
+                place=token.start() + 1,
+            )
     if depth or not _TOKEN.sub(lambda found: "" if found[0].startswith(("--", "/*")) else "x", sql).strip():
-        raise BadRequest(f"_where={sql!r} is not one whole condition: a bracket is left open, or it is empty")
+        raise BadRequest("_where={sql!r} is not one whole condition: a bracket is left open, or it is empty", sql=sql)

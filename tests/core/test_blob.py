@@ -57,13 +57,13 @@ def test_an_empty_blob_and_a_key_that_is_one(client: TestClient) -> None:
         ("picture/1.blob?_blob_column=n", 400, "holds a number, no BLOB"),
         ("picture/2.blob?_blob_column=note", 400, "holds nothing, no BLOB"),
         ("picture/1.blob?_blob_column=notes", 400, "did you mean 'note'?"),
-        ("picture/1.blob", 400, "add _blob_column="),
+        ("picture/1.blob", 400, "Add _blob_column="),
         ("picture/9.blob?_blob_column=note", 404, "no row '9'"),
         ("picture.blob?_blob_column=note", 400, "_blob_hash"),
         ("picture.blob?_blob_column=the+data&_blob_hash=00", 404, "'00'"),
         ("picture.blob?_blob_column=the+data&id=7", 404, "no rows"),
         ("-/query.blob?sql=select+nope&_blob_column=a", 400, "nope"),
-        ("-/query.blob?sql=select+1+as+a&_blob_column=b", 400, "one of a"),
+        ("-/query.blob?sql=select+1+as+a&_blob_column=b", 400, "there are: a"),
     ],
 )
 def test_what_is_no_blob(client: TestClient, path: str, status: int, says: str) -> None:

@@ -96,7 +96,7 @@ def test_queries_are_listed_and_told(client: TestClient) -> None:
     assert (told["sql"], told["parameters"], told["is_write"]) == ("select :n", ["n"], False)
     missing = client.get("/data/bigg/-/definition")
     assert missing.status_code == 404
-    assert "did you mean" in missing.text
+    assert 'Did you mean <a href="/data/big/-/definition">big</a>?' in missing.text
 
 
 @pytest.mark.parametrize("path", ["/-/queries", "/data/-/queries"])

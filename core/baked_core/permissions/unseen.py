@@ -17,15 +17,9 @@ def compares(sql: str) -> bool:
 
 
 def refused(sql: str) -> str:
-    """Return why somebody may not run a statement from whom anything is hidden; nothing if nothing speaks against it.
+    """Return the word for which somebody may not run a statement from whom anything is hidden; nothing if it is none.
 
     NATURAL and USING compare columns unseen, INDEXED BY sorts by a hidden one, EXPLAIN names indexes.
     """
     found = _WORDS(sql)
-    if found is None:
-        return ""
-    word = found[0].upper()
-    return (
-        f"not everything is public here, so SQL cannot hold the word {word}: join with ON, "
-        "and give text that holds it as a parameter, :name"
-    )
+    return "" if found is None else found[0].upper()

@@ -23,7 +23,9 @@ def render(page: Page, request: Request) -> Response:
         raise BadRequest(page.error)
     missing = [name for name in NEEDED if name not in page.columns]
     if missing:
-        raise BadRequest(f"a feed needs columns named {', '.join(NEEDED)}; there is no {missing[0]}")
+        raise BadRequest(
+            "a feed needs columns named {names}; there is no {name}", names=", ".join(NEEDED), name=missing[0]
+        )
     return Response("".join(_feed(page, request)), media_type=MEDIA_TYPE)
 
 

@@ -29,8 +29,11 @@ def render(page: Page, request: Request) -> Response:
 
 def _values(page: DataPage, column: str) -> list[Value]:
     if column not in page.columns:
-        what = f"there is no column {column!r}{nearest(column, page.columns)}" if column else "which column?"
-        raise BadRequest(f"{what}; add _blob_column=, one of {', '.join(page.columns)}")
+        names = ", ".join(page.columns)
+        if not column:
+            raise BadRequest("which column? Add _blob_column=, one of {names}", names=names)
+        near = nearest(column, page.columns)
+        raise BadRequest("there is no column {column!r}; there are: {names}", column=column, names=names, near=near)
     place = page.columns.index(column)
     return [row[place] for row in page.rows]
 
@@ -42,12 +45,14 @@ def _chosen(values: list[Value], column: str, digest: str) -> bytes:
         for value in values:
             if isinstance(value, bytes) and sha256(value).hexdigest() == digest:
                 return value
-        raise NotFound(f"no BLOB in column {column!r} has the sha256 {digest!r}")
+        raise NotFound("no BLOB in column {column!r} has the sha256 {digest!r}", column=column, digest=digest)
     if len(values) > 1:
         raise BadRequest("there are several rows here: say which BLOB with _blob_hash=, the sha256 of its bytes")
     value = values[0]
     if not isinstance(value, bytes):
-        raise BadRequest(f"column {column!r} of this row holds {_kind(value)}, no BLOB: read it as .json")
+        raise BadRequest(
+            "column {column!r} of this row holds {what}, no BLOB: read it as .json", column=column, what=_kind(value)
+        )
     return value
 
 

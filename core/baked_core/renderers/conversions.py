@@ -69,7 +69,7 @@ def parse(args: Args, columns: Iterable[str]) -> Conversions:
     known = list(columns)
     for name in args.all("_json"):
         if name not in known:
-            raise BadRequest(f"there is no column {name!r} to read as JSON{nearest(name, known)}")
+            raise BadRequest("there is no column {name!r} to read as JSON", name=name, near=nearest(name, known))
     bigint = args.get("_bigint", "number")
     return Conversions(frozenset(args.all("_json")), text=bigint == "string", infinity=args.flag("_json_infinity"))
 

@@ -255,7 +255,7 @@ def _queries(page: QueriesPage, request: Request) -> Body:
 
 
 def _error(page: ErrorPage, _request: Request) -> Body:
-    return failure(page.message, page.status)
+    return failure(str(page.words), page.status)
 
 
 _BODIES: Final[Mapping[type[Page], Callable[[Any, Request], Any]]] = {

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
-from baked_core.connection import TOO_LONG, Rows
-from baked_core.errors import Busy, Gone, OutOfMemory, QueryError, QueryTimeout
+from baked_core.connection import REFUSED, TOO_LONG, Rows
+from baked_core.errors import BadRequest, Busy, Gone, OutOfMemory, QueryError, QueryTimeout
 from baked_core.strangers import errand, wire
 from baked_core.strangers.job import CELLS, Job
 from baked_core.strangers.lanes import Lanes
@@ -199,10 +199,19 @@ class _Watch:
         self._look = self._loop.call_later(STALLED, self._check)
 
 
+def _error(said: Said) -> BadRequest:
+    """Return the error that a process tells of; its words are never a pattern."""
+    before, _, _ = REFUSED.partition("{")
+    kind = _ERRORS.get(said.error, QueryError)
+    if said.message.startswith(before):
+        return kind(REFUSED, reason=said.message.removeprefix(before))
+    return kind(said.message)
+
+
 def _rows(said: Said, body: memoryview, job: Job) -> Rows:
     """Read an answer; raises the error that it tells of, or Malformed."""
     if said.error:
-        raise _ERRORS.get(said.error, QueryError)(said.message)
+        raise _error(said)
     if job.way != CELLS:
         return Rows(said.columns, (), said.truncated, bytes(body))
     return Rows(said.columns, wire.cells(body, len(said.columns)), said.truncated)

@@ -61,12 +61,12 @@ class Lanes(Struct, eq=False):
         count = sum(map(len, self.waiting.values()))
         after = min(30, max(1, ceil(count * self.typical / self.width)))
         if count >= self.most:
-            raise Busy(f"{count} queries wait already: ask again in a while", after=after)
+            raise Busy("{count} queries wait already: ask again in a while", count=count, after=after)
         own = len(self.waiting.get(client, ()))
         if not person and own >= max(1, self.most // 4):
-            raise TooMany(f"{own} queries of yours wait already: ask one after another", after=after)
+            raise TooMany("{own} queries of yours wait already: ask one after another", own=own, after=after)
         if own >= max(1, self.most // 2):
-            raise Busy(f"{own} queries from your address wait already: ask again in a while", after=after)
+            raise Busy("{own} queries from your address wait already: ask again in a while", own=own, after=after)
         ticket = Ticket(client, person, wake)
         self.waiting.setdefault(client, []).append(ticket)
         return ticket

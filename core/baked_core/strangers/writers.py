@@ -39,7 +39,7 @@ class Answer:
             self._size += len(part)
             self._parts.append(part)
         if bounds is not None and self._size > bounds.answer:
-            raise OutOfMemory(f"more than {bounds.answer:,} bytes")
+            raise OutOfMemory("more than {answer:,} bytes", answer=bounds.answer)
         return not self.truncated
 
     def body(self) -> bytes:

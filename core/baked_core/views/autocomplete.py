@@ -28,7 +28,7 @@ async def autocomplete(request: Request) -> DocumentPage:
     database = request.serving.database(request.names[0])
     table = database.relation(request.names[1])
     if isinstance(table, View) or not key_of(table):
-        raise BadRequest(f"rows of {table.name!r} have no key by which they could be named")
+        raise BadRequest("rows of {name!r} have no key by which they could be named", name=table.name)
     label = label_of(table, of_table(request.serving.baked.manifest.metadata, database.name, table.name))
     rows, truncated = await _found(request, database, table, label)
     key = key_of(table)
@@ -45,7 +45,7 @@ async def _found(request: Request, database: Database, table: Table, label: str 
         statement = _last(table, label)
         return (await database.query(statement.sql, statement.params, limit_ms=limit)).rows, False
     if len(text) > LONGEST:
-        raise BadRequest(f"q may have {LONGEST} characters at most, not {len(text)}")
+        raise BadRequest("q may have {most} characters at most, not {length}", most=LONGEST, length=len(text))
     strained = strain.of_pattern(text, database.entry.largest_row)
     whose = Whose.PUBLISHER if strained else Whose.APP
     rows, late = list[Row](), False

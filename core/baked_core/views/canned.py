@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from baked_core import extras, magic
 from baked_core.canned import Canned
 from baked_core.database import Database, Whose
-from baked_core.errors import BadRequest, QueryError
+from baked_core.errors import BadRequest, QueryError, Words
 from baked_core.metadata import about, of_database
 from baked_core.page import QueryPage
 from baked_core.parameters import parameters
@@ -41,7 +41,8 @@ async def _answered(request: Request, database: Database, query: Canned, *, seal
     try:
         return await answered(request, database, page, values, Whose.PUBLISHER)
     except BadRequest as exc:
-        return replace(page, error=FAILED if sealed and isinstance(exc, QueryError) else str(exc), status=exc.status)
+        words = Words(FAILED) if sealed and isinstance(exc, QueryError) else exc.words
+        return replace(page, error=str(words), words=words, status=exc.status)
 
 
 def _value(name: str, request: Request) -> Value:

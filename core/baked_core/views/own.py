@@ -120,7 +120,7 @@ async def parameters(request: Request) -> DocumentPage:
 
 async def unknown(request: Request) -> DocumentPage:
     """Refuse a page that is not there."""
-    raise NotFound(f"there is no page {request.path!r}: begin at the index")
+    raise NotFound("there is no page {path!r}: begin at the index", path=request.path)
 
 
 def _document(request: Request, title: str, body: Any, text: str = "", *names: str) -> DocumentPage:

@@ -29,7 +29,12 @@ async def definition(request: Request) -> DocumentPage:
     query = canned.find(metadata, database, name)
     if query is None:
         known = [each.name for each in canned.all_of(metadata, database)]
-        raise NotFound(f"there is no query {name!r} in database {database!r}{nearest(name, known)}")
+        raise NotFound(
+            "there is no query {name!r} in database {database!r}",
+            name=name,
+            database=database,
+            near=nearest(name, known),
+        )
     return DocumentPage(
         title=query.title,
         crumbs=crumbs(request, database, name),

@@ -36,7 +36,7 @@ async def query(request: Request) -> QueryPage:
     try:
         return await answered(request, database, page, values, Whose.STRANGER)
     except BadRequest as exc:
-        return replace(page, error=str(exc), title=exc.title, status=exc.status)
+        return replace(page, error=str(exc), words=exc.words, title=exc.title, status=exc.status)
 
 
 async def answered(
@@ -96,5 +96,5 @@ def _empty(request: Request, database: Database, sql: str, parameters: Mapping[s
 def _unasked(page: QueryPage, request: Request) -> QueryPage:
     request.args.check(ARGUMENTS)
     if request.format != "html":
-        raise BadRequest(f"which SQL? Add sql=...{nearest('sql', [name for name, _ in request.args.pairs])}")
+        raise BadRequest("which SQL? Add sql=...", near=nearest("sql", [name for name, _ in request.args.pairs]))
     return page

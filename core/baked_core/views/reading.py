@@ -125,7 +125,7 @@ class Reading(Struct, frozen=True):
 
     def _refused(self, exc: QueryError) -> NoReturn:
         if self.query.wheres:
-            raise BadRequest(f"_where cannot be run: {exc}") from exc
+            raise BadRequest("_where cannot be run: {reason}", reason=exc) from exc
         if self.whose is Whose.PUBLISHER and "pattern too complex" in str(exc):
             raise BadRequest("a filter is too long for values as long as those here: 98 characters at most") from exc
         if any(search.raw for search in self.query.searches):

@@ -37,17 +37,26 @@ async def row(request: Request) -> RowPage:
     key = key_of(table)
     values = decode_key(request.names[2])
     if isinstance(table, View) or not key:
-        raise NotFound(f"there is no row {request.names[2]!r} in {table.name!r}: its rows have no key")
+        raise NotFound(
+            "there is no row {key!r} in {table!r}: its rows have no key", key=request.names[2], table=table.name
+        )
     if len(key) != len(values):
-        raise BadRequest(f"{request.names[2]!r} is no key of table {table.name!r}: its rows are found by {_said(key)}")
+        raise BadRequest(
+            "{key!r} is no key of table {table!r}: its rows are found by {columns}",
+            key=request.names[2],
+            table=table.name,
+            columns=_said(key),
+        )
     began = time.perf_counter()
     statement, quick = _statement(table, dict(zip(key, values, strict=True))), table.virtual is None
     found = await database.query(statement.sql, statement.params, limit_ms=request.limit_ms, quick=quick)
     milliseconds = (time.perf_counter() - began) * 1000
     if not found.rows:
-        raise NotFound(f"there is no row {request.names[2]!r} in table {table.name!r}")
+        raise NotFound("there is no row {key!r} in table {table!r}", key=request.names[2], table=table.name)
     if len(found.rows) > 1 and None in values:
-        raise BadRequest(f"several rows of table {table.name!r} have this key: filter by COLUMN__isnull=1 to see them")
+        raise BadRequest(
+            "several rows of table {table!r} have this key: filter by COLUMN__isnull=1 to see them", table=table.name
+        )
     page = _page(request, database, table, found, milliseconds=milliseconds, extras=wanted, statement=statement)
     if request.format == "html":
         page = await _labelled(request, database, table, page)
