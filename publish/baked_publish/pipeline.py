@@ -6,7 +6,7 @@ the next run removes what was left behind.
 
 import secrets
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import import_module
@@ -68,7 +68,8 @@ def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) ->
     require_possible(publisher, wish)
     report.step("preflight", publisher.target)
     require(publisher.preflight())
-    with publisher.lock():
+    with nullcontext() if wish.dry_run else publisher.lock():
+        publisher.resolve()
         with baking() as bundle:
             require_consent(bundle, wish.accept, report)
             hold_for_bake(wish.checks, bundle, report)
@@ -91,6 +92,7 @@ def promote(publisher: Publisher, revision: str | None, wish: Wish, report: Repo
     """Send the visitors to a preview: the newest, or the one named. Raises NotFoundError if there is none."""
     require(publisher.preflight())
     with publisher.lock():
+        publisher.resolve()
         previews = [candidate for candidate in publisher.candidates() if candidate.kept]
         candidate = _pick(previews, revision, f"no preview of {publisher.name!r}: `--preview` makes one")
         manifest = verify(publisher, candidate, report)
@@ -104,6 +106,7 @@ def rollback(publisher: Publisher, revision: str | None, wish: Wish, report: Rep
     """
     require(publisher.preflight())
     with publisher.lock():
+        publisher.resolve()
         live, history = publisher.live(), publisher.history()
         if live and revision is None and (canaries := [each for each in publisher.candidates() if each.percent]):
             return _without(publisher, canaries, live, report)

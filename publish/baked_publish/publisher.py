@@ -81,7 +81,15 @@ class Publisher(Protocol):
         ...
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keep every other publish of this name out; raise LockedError at once if one is under way."""
+        """Keep every other publish of this name out; raise LockedError at once if one is under way.
+
+        Whoever holds it may finish or clear away what a killed publish began; a dry run, which touches nothing, does
+        without it.
+        """
+        ...
+
+    def resolve(self) -> None:
+        """Read into ``given`` what the target knows of it: what is live where nobody said otherwise; read only."""
         ...
 
     def live(self) -> Deployment | None:
@@ -185,6 +193,9 @@ class BasePublisher:
     def lock(self) -> AbstractContextManager[None]:
         """Keep nobody out."""
         return nullcontext()
+
+    def resolve(self) -> None:
+        """Leave the options as they were given."""
 
     def recall(self, old: Deployment) -> Candidate:
         """Refuse: this target keeps no old deployments."""

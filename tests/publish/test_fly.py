@@ -22,7 +22,7 @@ from line import LIMIT, Client, make_database, program, result
 
 from baked_publish import commands, pipeline
 from baked_publish.bake import BakeOptions
-from baked_publish.deployment import Deployment
+from baked_publish.deployment import Change, Deployment
 from baked_publish.errors import (
     LockedError,
     PlanRefused,
@@ -233,6 +233,16 @@ def test_the_plan_tells_what_is_made_uploaded_and_paid_and_a_dry_run_makes_none_
     assert not any(call.method == "POST" for call in flight.cloud.calls)
 
 
+def test_a_dry_run_finishes_nothing_that_was_interrupted(flight: Flight) -> None:
+    flight.publish(1)
+    flight.killed(2, "Fly.cordon", "before")
+    machines, asked = {vm.id for vm in flight.machines}, len(flight.cloud.calls)
+    assert flight.publish(3, Wish(dry_run=True)).action == "planned"
+    ways = {(call.method, call.path.rpartition("/")[2]) for call in flight.cloud.calls[asked:] if call.method != "GET"}
+    assert ways <= {("POST", "exec")}  # by which what is live is asked for what it holds
+    assert {vm.id for vm in flight.machines} == machines
+
+
 def test_a_name_of_ones_own_is_planned_asked_for_and_looked_at(flight: Flight) -> None:
     created = ("create", "certificate for www.example.org")
     first = flight.publish(1, domain=("www.example.org",))
@@ -272,12 +282,16 @@ def test_a_new_value_of_a_secret_is_a_change(flight: Flight) -> None:
     flight.cloud.create_app("data", "personal")
     with pytest.raises(PreflightError, match=r"secret KEY: it is not set: run `fly secrets set"):
         flight.publish(1, secret=("KEY",))
+    flight.publish(1)
     flight.app.secrets["KEY"] = "one"
-    assert flight.publish(1, secret=("KEY",)).action == "published"
+    added = flight.publish(1, secret=("KEY",))
+    assert (added.action, Change("add", "secret KEY") in added.changes) == ("published", True)
     assert flight.publish(1, secret=("KEY",)).action == "unchanged"
     flight.app.secrets["KEY"] = "two"
-    assert flight.publish(1, secret=("KEY",)).action == "published"
+    changed = flight.publish(1, secret=("KEY",))
+    assert (changed.action, Change("change", "secret KEY") in changed.changes) == ("published", True)
     assert flight.machines[0].config["env"]["KEY"] == "two"
+    assert Change("remove", "secret KEY") in flight.publish(1, Wish(dry_run=True)).changes
 
 
 # What goes wrong on the way

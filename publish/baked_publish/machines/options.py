@@ -39,11 +39,6 @@ class FlyOptions(ImageOptions):
         """Return what a deployment remembers of them, as plain JSON."""
         return {name: _plain(getattr(self, name)) for name in REMEMBERED}
 
-    @classmethod
-    def remembered(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Return what :meth:`kept` returned, read back from JSON, as values of the fields."""
-        return {name: tuple(values[name]) if name in PLURAL else values[name] for name in REMEMBERED if name in values}
-
 
 REMEMBERED = (
     "region",
@@ -55,10 +50,10 @@ REMEMBERED = (
     "hard_limit",
     "autostop",
     "min_machines",
+    "secret_digests",
 )
-"""What a machine is made by; a rollback makes it of these again."""
-PLURAL = frozenset({"region"})
+"""What a machine is made by; a rollback makes it of these again, but for secrets, which are the app's own."""
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]

@@ -123,10 +123,13 @@ class CloudRunPublisher(BasePublisher):
         folder = home(self.target)
         make_folder(folder)
         key = sha256(f"{self.given.project}/{self.given.region}/{self.name}".encode()).hexdigest()[:20]
-        with locked(folder / f".{key}.lock", f"another publish of {self.name!r}"):
-            self.given = self._pinned()
-            with self._service.session(place(folder)):
-                yield
+        lock = folder / f".{key}.lock"
+        with locked(lock, f"another publish of {self.name!r}"), self._service.session(place(folder)):
+            yield
+
+    def resolve(self) -> None:
+        """Pin the newest version of each secret."""
+        self.given = replace(self.given, secret=pinned(self._api, self._place[0], self.given.secret))
 
     # What there is
 
@@ -274,9 +277,6 @@ class CloudRunPublisher(BasePublisher):
     @cached_property
     def _visitor(self) -> Visitor:
         return Visitor(self.http, self._login)
-
-    def _pinned(self) -> CloudRunOptions:
-        return replace(self.given, secret=pinned(self._api, self._place[0], self.given.secret))
 
     def _image(self, artifact: Artifact) -> "Image":
         from baked_publish.images.image import Image  # noqa: PLC0415 - only a publish needs it

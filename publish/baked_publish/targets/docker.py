@@ -118,8 +118,11 @@ class DockerPublisher(BasePublisher):
             if fleet.live and fleet.live.name != self.name:
                 self._engine.rename(fleet.live, self.name)
             self._clear(fleet)
-            self.given = self._remembering(fleet)
             yield
+
+    def resolve(self) -> None:
+        """Take the address that was asked for last: saying nothing of it is no change."""
+        self.given = self._remembering(self._fleet())
 
     # What there is
 
@@ -248,12 +251,12 @@ class DockerPublisher(BasePublisher):
         return limits(given.network, given.memory_bytes, given.cpus or 0, given.pids_limit)
 
     def _remembering(self, fleet: Fleet) -> DockerOptions:
-        """Return the options with the address that was asked for last: saying nothing of it is no change."""
+        given = self.given
         if fleet.live is None:
-            return replace(self.given, host=self.given.host or LOCALHOST)
+            return replace(given, host=given.host or LOCALHOST)
         asked = fleet.live.record
-        port = asked.asked_port if self.given.host in {None, asked.asked_host} else None
-        return replace(self.given, host=self.given.host or asked.asked_host, port=self.given.port or port)
+        port = asked.asked_port if given.host in {None, asked.asked_host} else None
+        return replace(given, host=given.host or asked.asked_host, port=given.port or port)
 
     @staticmethod
     def _address(given: DockerOptions, fleet: Fleet) -> Address:

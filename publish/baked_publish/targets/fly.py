@@ -27,6 +27,7 @@ from baked_publish.keeper.folder import home
 from baked_publish.keeper.lock import locked
 from baked_publish.ledger.lease import place
 from baked_publish.machines.address import Addresses, open_app
+from baked_publish.machines.changes import planned
 from baked_publish.machines.fleet import Fleet, Group
 from baked_publish.machines.inside import Inside
 from baked_publish.machines.launch import Launch
@@ -97,31 +98,17 @@ class FlyPublisher(BasePublisher):
         """Ask for an image for linux/amd64, which is what Fly runs."""
         return ImageRecipe(options=self.given)
 
-    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:
+    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002 - it looks itself
         """Name what is created, what is uploaded, other options, and machines of somebody else."""
         image = image_of(artifact)
         require_size(image)
-        known, fleet = Survey(self._fly, self.name, self.given).found(), self._fleet()
-        changes = list[Change]()
-        if known is None:
-            changes.append(Change("create", f"app {self.name}", after=f"in the organization {self.given.org}"))
-        if fleet.strangers:
-            told = f"{len(fleet.strangers)} machines of app {self.name} that baked-data did not make"
-            changes.append(Change("overwrite", told, ", ".join(fleet.strangers)))
-        wanted = self.given.kept()
-        if live is None or fleet.live is None:
-            each = f"{self.given.machines} in each of {', '.join(self.given.region)}"
-            changes.append(Change("create", "machines", after=each))
-        else:
-            old = fleet.live.record.options
-            changes += [
-                Change("change", key.replace("_", "-"), _shown(old.get(key)), _shown(wanted[key]))
-                for key in wanted
-                if old.get(key) != wanted[key]
-            ]
-        changes += self._addresses.planned(self.name, self.given.domain, made=known is not None)
-        changes += uploads(image, self._store(self.name).repository if known else None)
-        return [*changes, *estimate(self.given, unpacked(image))]
+        made = Survey(self._fly, self.name, self.given).found() is not None
+        return (
+            *planned(self.name, self.given, self._fleet(), made=made),
+            *self._addresses.planned(self.name, self.given.domain, made=made),
+            *uploads(image, self._store(self.name).repository if made else None),
+            *estimate(self.given, unpacked(image)),
+        )
 
     @contextmanager
     def lock(self) -> Generator[None, None, None]:
@@ -134,12 +121,20 @@ class FlyPublisher(BasePublisher):
             fleet = self._fleet()
             leases.take(machine for group in fleet.groups for machine in group.machines[:1])
             self._promotion.heal(fleet)
-            self.given = self._remembering(fleet)
             self._leases = leases
             try:
                 yield
             finally:
                 self._leases = None
+
+    def resolve(self) -> None:
+        """Take the regions that are live, where none is given, and note what the secrets are now."""
+        if not self.given.region and (live := self._fleet().live):
+            self.given = replace(self.given, region=tuple(live.record.options["region"]))
+        if self.given.secret:
+            there = self._fly.secrets(self.name)
+            digests = tuple((each, there.get(each, "")) for each in sorted(self.given.secret))
+            self.given = replace(self.given, secret_digests=digests)
 
     # What there is
 
@@ -308,16 +303,6 @@ class FlyPublisher(BasePublisher):
         org = self.given.org or "personal"
         return Preview(self._launch, self._store, org, self.given.settle, self.report)
 
-    def _remembering(self, fleet: Fleet) -> FlyOptions:
-        """Return the options with the regions that are live, where none is given, and what the secrets are now."""
-        given = self.given
-        if not given.region and fleet.live:
-            given = replace(given, region=tuple(fleet.live.record.options["region"]))
-        if given.secret:
-            there = self._fly.secrets(self.name)
-            given = replace(given, secret_digests=tuple((each, there.get(each, "")) for each in sorted(given.secret)))
-        return given
-
     def _found(self, candidate: Candidate) -> Group:
         found = self._fleet().candidate(candidate.revision)
         if found is None:
@@ -355,7 +340,3 @@ class FlyPublisher(BasePublisher):
             created=standing.promoted,
             previous=standing.previous or None,
         )
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

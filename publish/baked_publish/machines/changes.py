@@ -1,0 +1,43 @@
+"""Changes: what a publish makes and changes of an app, as its plan says it before any of it is done."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from baked_publish.deployment import Change
+from baked_publish.machines.fleet import Fleet
+from baked_publish.machines.options import FlyOptions
+
+SECRETS = "secret_digests"
+
+
+def planned(app: str, given: FlyOptions, fleet: Fleet, *, made: bool) -> Iterator[Change]:
+    """Yield what is created and changed; ``made`` tells whether there is the app. Somebody else's machines are told."""
+    if not made:
+        yield Change("create", f"app {app}", after=f"in the organization {given.org}")
+    if fleet.strangers:
+        told = f"{len(fleet.strangers)} machines of app {app} that baked-data did not make"
+        yield Change("overwrite", told, ", ".join(fleet.strangers))
+    if fleet.live is None:
+        yield Change("create", "machines", after=f"{given.machines} in each of {', '.join(given.region)}")
+    else:
+        yield from changed(fleet.live.record.options, given.kept())
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Yield the options that differ, and the secrets that are others now; a value of a secret is never shown."""
+    for name in new:
+        if name != SECRETS and old.get(name) != new[name]:
+            yield Change("change", name.replace("_", "-"), _shown(old.get(name)), _shown(new[name]))
+    before = {str(each): str(digest) for each, digest in old.get(SECRETS, ())}
+    after = {str(each): str(digest) for each, digest in new[SECRETS]}
+    for name in sorted(before.keys() | after.keys()):
+        if name not in before:
+            yield Change("add", f"secret {name}")
+        elif name not in after:
+            yield Change("remove", f"secret {name}")
+        elif before[name] != after[name]:
+            yield Change("change", f"secret {name}")
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
