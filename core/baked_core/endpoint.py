@@ -130,8 +130,8 @@ class Endpoint(Struct, frozen=True):
             return ""
         if len(request.names) > 1 and not _is_table(request.serving, request.names):
             return ""
-        name = f"{baked.digest}{request.urls}{request.names}{request.format}".encode("utf-8", "surrogatepass")
-        tag = f'"{sha256(name + request.query).hexdigest()[:24]}"'
+        name = f"{baked.digest}\n{request.urls.origin}\n{request.urls.root}\n{request.path}\n"
+        tag = f'"{sha256(name.encode("utf-8", "surrogatepass") + request.query).hexdigest()[:24]}"'
         return f"W/{tag}" if _timed(request) else tag
 
 

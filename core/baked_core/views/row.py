@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,8 +17,8 @@ from baked_core.manifest import Column, ForeignKey, Table, View
 from baked_core.metadata import NOTHING, Metadata, about, of_database, of_table
 from baked_core.page import Incoming, RowPage
 from baked_core.request import Request
-from baked_core.sql import Clause, Select, Term, bound, quote
-from baked_core.table_query import columns_of, key_of, untyped_key
+from baked_core.sql import Clause, Select, Term, affinity, bound, quote
+from baked_core.table_query import KNOWN, columns_of, key_of, untyped_key
 from baked_core.urls import decode_key
 from baked_core.values import ExactText, Value
 from baked_core.views.database import crumbs
@@ -82,6 +83,9 @@ async def _labelled(request: Request, database: Database, table: Table, page: Ro
 
 def _statement(table: Table, key: Mapping[str, Value], words: Mapping[str, str] | None = None) -> Clause:
     """Return the SQL that reads a row; with ``words``, only the first column of its key and these labels."""
+    values = tuple(key.values())
+    if not words and set(map(type, values)) == {str} and (sql := _by_texts(table)):
+        return Clause(sql, values)
     columns = columns_of(table)
     where = tuple(_equal(columns[name], value) for name, value in key.items())
     numbers_first = tuple(
@@ -91,6 +95,15 @@ def _statement(table: Table, key: Mapping[str, Value], words: Mapping[str, str] 
     )
     shown, limit = tuple(key)[:1] if words else tuple(columns), 2 if None in key.values() else 1
     return Select(table.name, shown, where, numbers_first, limit=limit, labels=words or {}).page()
+
+
+@lru_cache(KNOWN)
+def _by_texts(table: Table) -> str:
+    """Return the SQL that reads a row of any key as it stands in a URL; nothing where it depends on the key."""
+    columns = columns_of(table)
+    if not {affinity(columns[name].type) for name in key_of(table)} <= {"TEXT", "INTEGER"}:
+        return ""
+    return _statement(table, dict.fromkeys(key_of(table), ExactText())).sql
 
 
 def _equal(column: Column, value: Value) -> Clause:
