@@ -242,3 +242,13 @@ def test_a_blob_is_counted_but_leads_nowhere(client: TestClient) -> None:
     blob = {"$base64": True, "encoded": "AA=="}
     assert found == [{"value": blob, "label": blob, "count": 1, "toggle_url": None, "selected": False}]
     assert client.get("/data/place?_facet=mixed&id=4").status_code == 200
+
+
+def test_a_reader_is_offered_what_lists_hold_and_not_lists_that_are_alike(serve: Serve) -> None:
+    data = "create table t(tags text); insert into t values ('[1]'), ('[1]'), ('[2]')"
+    client = serve(data=data)
+    told = client.get("/data/t.json?_extra=suggested_facets").json()["suggested_facets"]
+    assert [each.get("type") for each in told] == [None, "array"], "clients get what Datasette tells them"
+    page = client.get("/data/t").text
+    assert "_facet_array=tags" in page
+    assert "_facet=tags" not in page.partition("<table")[0]

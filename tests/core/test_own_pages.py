@@ -70,7 +70,10 @@ def test_schemas(client: TestClient) -> None:
     assert client.get("/data/v/-/schema.md").text.startswith("# Schema for data.v\n\n```sql\nCREATE VIEW v")
     assert sql in client.get("/data/-/schema.md").text
     assert sql in client.get("/-/schema.md").text
-    assert client.get("/data/t/-/schema").status_code == 200
+    assert "<code>CREATE TABLE t(a integer primary key)</code>" in client.get("/data/t/-/schema").text
+    for path in ("/-/schema", "/data/-/schema"):
+        assert "<code>CREATE VIRTUAL TABLE" in (page := client.get(path).text)
+        assert "```" not in page, "Markdown is for machines"
     assert client.get("/data/u/-/schema.json").status_code == 404
     assert client.get("/daat/-/schema.json").status_code == 404
 

@@ -75,3 +75,10 @@ def test_a_row_is_called_by_its_label_and_shows_those_of_the_rows_it_refers_to(s
     assert client.get("/data/tree/7.json").json()["rows"] == [
         {"id": 7, "name": "The old one", "kind": 1, "photo": {"$base64": True, "encoded": "AQI="}}
     ]
+
+
+def test_a_row_says_its_table_and_key_once(serve: Serve) -> None:
+    data = "create table t(id integer primary key, v); insert into t values (7, 1)"
+    client = serve(data=data, more=data, metadata={"databases": {"more": {"tables": {"t": {"title": "Things"}}}}})
+    assert "Row 7 of t" not in client.get("/data/t/7").text
+    assert "Row 7 of Things" in client.get("/more/t/7").text

@@ -177,3 +177,8 @@ def test_a_database_can_be_downloaded_from_its_page(serve: Serve) -> None:
     assert re.search(r'href="/data.db" rel="nofollow" download>Download the database <[^>]*>\(SQLite, 8.2 kB\)', page)
     off = serve(other="create table t(a)", settings={"allow_download": False}).get("/other").text
     assert "/other.db" not in off
+
+
+def test_the_index_counts_no_view_that_cannot_be_read(serve: Serve) -> None:
+    page = serve(data="create table t(a); create view v as select a from t; create view w as select b from gone")
+    assert "0 rows in 1 table, 1 view" in " ".join(page.get("/").text.split())

@@ -32,15 +32,20 @@ async def counted(reading: Reading) -> tuple[tuple[FacetResult, ...], tuple[str,
 
 
 async def suggested(reading: Reading) -> tuple[Suggestion, ...]:
-    """Return the facets that the first rows recommend; none if looking took too long."""
+    """Return the facets that the first rows recommend; none if looking took too long.
+
+    A reader counts what is in the lists of a column, not lists that are alike.
+    """
     request, size = reading.request, reading.query.facet_size
     if request.args.flag("_nosuggest") or not request.serving.settings.suggest_facets:
         return ()
     there = {each.argument for each in reading.query.facets}
+    found = facets.suggestions(await _figured(reading), size)
+    lists = {each.column.name for each in found if each.kind == "array"} if request.format == "html" else ()
     return tuple(
         Suggestion(facet=each, url=_absolute(reading, (*_pairs(reading), each.argument)))
-        for each in facets.suggestions(await _figured(reading), size)
-        if each.argument not in there
+        for each in found
+        if each.argument not in there and not (each.kind == facets.COLUMN and each.column.name in lists)
     )
 
 
