@@ -17,7 +17,7 @@ from baked_core.bequest import Bequest, inherit
 from baked_core.lean import lean
 from baked_core.listener import BACKLOG
 
-lean("uvicorn")
+lean("uvicorn", Config="uvicorn.config")
 
 from uvicorn.config import Config  # noqa: E402 - after what makes it lean
 from uvicorn.server import Server as UvicornServer  # noqa: E402

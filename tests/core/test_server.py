@@ -100,6 +100,22 @@ def test_the_program_serves_a_bundle_at_its_port(bundle: Path, by_name: bool) ->
             child.kill()
 
 
+def test_the_first_answer_needs_no_command_line_and_no_framework(bundle: Path) -> None:
+    """What a start imports is most of the time that it takes."""
+    with listening() as free:
+        port = free.getsockname()[1]
+    with started(bundle, PORT=str(port), PYTHONPROFILEIMPORTTIME="1") as child:
+        try:
+            assert patiently(port, "/-/healthz") == b"ok"
+            child.send_signal(signal.SIGTERM)
+            _, said = child.communicate(timeout=LIMIT)
+        finally:
+            child.kill()
+    loaded = {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
+    assert "uvicorn.server" in loaded
+    assert not {"click", "uvicorn.main", "starlette", "jinja2"} & loaded
+
+
 def patiently(port: int, path: str) -> bytes:
     deadline = time.monotonic() + LIMIT
     while True:
