@@ -76,17 +76,19 @@ def _freeze_all(
         folder = workspace / str(number)
         folder.mkdir()
         report.detail(f"{source.name}: {source.origin}")
-        held[source.name] = stack.enter_context(snapshot(source.path, folder, wait=options.wait, report=report))
+        wait = float(source.own.get("wait", options.wait))
+        held[source.name] = stack.enter_context(snapshot(source.path, folder, wait=wait, report=report))
     return list(_freeze(sources, _transform(sources, held, workspace, options, report), config, report))
 
 
 def _transform(
     sources: Sequence[Source], held: Mapping[str, Snapshot], workspace: Path, options: BakeOptions, report: Report
 ) -> Mapping[str, Snapshot]:
-    if not options.changes:
+    own = {source.name: source.own for source in sources if source.own}
+    if not (options.changes or own):
         return held
     databases = {source.name: _describe(source, held[source.name], frozenset(), Silent()) for source in sources}
-    work = share_out(options, databases)
+    work = share_out(options, databases, own)
     return {
         source.name: transformed(
             held[source.name], workspace / str(number), databases[source.name], work[source.name], report

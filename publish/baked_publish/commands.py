@@ -120,14 +120,16 @@ def wish_of(values: Mapping[str, Any]) -> Wish:
 
 
 def ingredients_of(values: Mapping[str, Any]) -> Ingredients:
-    """Return the ingredients of flags, environment and file; a file of metadata takes the place of inline metadata."""
+    """Return the ingredients of flags, environment and file; a file of metadata takes the place of inline metadata.
+
+    What the file says of a single database holds whoever names that database.
+    """
     ingredients, said = collect(Ingredients, values), project()
     if said is None:
         return ingredients
     named = ingredients.metadata is not None
-    return replace(
-        ingredients, inline={key: each for key, each in said.inline.items() if not named or key == "settings"}
-    )
+    inline = {key: each for key, each in said.inline.items() if not named or key == "settings"}
+    return replace(ingredients, inline=inline, own=said.own())
 
 
 def consenting(

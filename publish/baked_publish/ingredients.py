@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +14,7 @@ from baked_publish.errors import ConfigError
 from baked_publish.options import option
 from baked_publish.report import Report
 from baked_publish.site import Site, collect
-from baked_publish.sources import Inputs, gather
+from baked_publish.sources import Inputs, Source, gather
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,13 @@ class Ingredients:
     """Plugin, key and what metadata holds in place of each secret."""
     inline: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Metadata and settings that stand in ``publish.yaml``, stronger than files."""
+    own: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict[Path, Mapping[str, Any]])
+    """What the project says of single files, or folders of them, and their bake; by absolute paths."""
 
     def read(self, files: Sequence[Path], workspace: Path, report: Report) -> tuple[Inputs, Site, Config]:
         """Gather sources, site and configuration; CSV and JSON become SQLite in ``workspace``."""
         inputs = gather(files, workspace, report)
+        inputs = replace(inputs, sources=tuple(replace(each, own=self._own(each)) for each in inputs.sources))
         config = load(
             [each for each in (self.config, self.metadata) if each] or inputs.metadata, self.setting, self.inline
         )
@@ -46,6 +49,10 @@ class Ingredients:
             databases=[source.name for source in inputs.sources],
         )
         return inputs, site, config
+
+    def _own(self, source: Source) -> Mapping[str, Any]:
+        path = source.origin.absolute()
+        return self.own.get(path) or self.own.get(path.parent) or {}
 
     def paths(self) -> tuple[Path, ...]:
         """Return the files and folders named by flags."""

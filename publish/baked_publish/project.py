@@ -102,15 +102,22 @@ class Project:
 
     def files(self) -> Sequence[Path]:
         """Return the databases; raise ConfigError for a glob that finds none."""
+        return list(dict.fromkeys(path for path, _ in self._databases()))
+
+    def own(self) -> Mapping[Path, JSON]:
+        """Return what is said of single databases, by their absolute paths; of one named twice, what is said last."""
+        return {path.absolute(): said for path, said in self._databases() if said}
+
+    def _databases(self) -> Iterator[tuple[Path, JSON]]:
         named = self.said["databases"]
-        found: list[Path] = []
         for each in named if is_list(named) else [named]:
-            several = any(sign in each for sign in "*?[")
-            matching = sorted(self.path.parent.glob(each)) if several else [self._beside(each)]
+            own = dict(each) if is_object(each) else {"path": str(each)}
+            text = str(own.pop("path"))
+            several = any(sign in text for sign in "*?[")
+            matching = sorted(self.path.parent.glob(text)) if several else [self._beside(text)]
             if not matching:
-                raise ConfigError(f"{str(self.path)!r}: no file is called {each!r}: check `databases:`")
-            found += matching
-        return list(dict.fromkeys(found))
+                raise ConfigError(f"{str(self.path)!r}: no file is called {text!r}: check `databases:`")
+            yield from ((path, own) for path in matching)
 
     def _beside(self, path: str) -> Path:
         return self.path.parent / path

@@ -37,7 +37,9 @@ def schema(targets: Iterable[str] | None = None) -> JSON:
     properties: JSON = {
         "databases": {
             "description": "Paths or globs of databases, CSV or JSON, beside this file; or one folder.",
-            "oneOf": [TEXT, {**TEXTS, "minItems": 1}],
+            "type": ["string", "array"],
+            "minItems": 1,
+            "items": _database(),
         },
         "name": {**TEXT, "description": "What it is called on every target that does not say another name."},
         "target": {"description": "Where `publish` alone publishes to.", "enum": names},
@@ -58,6 +60,14 @@ def schema(targets: Iterable[str] | None = None) -> JSON:
         **_object(properties),
         "required": ["databases"],
     }
+
+
+def _database() -> JSON:
+    """Return the schema of one database: a path, or a path with options of its own; keys are of an object alone."""
+    about = "A path or glob; as keys and values, with options of the bake for these databases alone."
+    path: JSON = {"path": {**TEXT, "description": "Path or glob beside this file."}}
+    own = _object({**path, **_properties(BakeOptions)})
+    return {**own, "type": ["string", "object"], "required": ["path"], "description": about}
 
 
 def _check() -> JSON:

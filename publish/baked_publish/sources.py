@@ -1,9 +1,9 @@
 """Sources: the files a person names, and the SQLite databases that a bake starts from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from baked_publish.convert import convert, convertible
 from baked_publish.errors import SourceError
@@ -24,6 +24,8 @@ class Source:
     """The SQLite file: the person's own, or one made of his CSV or JSON in a private folder."""
     origin: Path
     """The file the person named."""
+    own: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Options of the bake that are said of it alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ free pages nor indexes hold it.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -41,6 +41,10 @@ class BakeOptions:
         return bool(self.index_foreign_keys or self.fts or self.exclude or self.exclude_column or self.vacuum)
 
 
+SWITCHES: Final = ("index_foreign_keys", "vacuum")
+"""Options that one database may have otherwise than the rest; its lists are done beside those of all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What is to be done to one database."""
@@ -52,28 +56,49 @@ class Work:
     vacuum: bool
 
 
-def share_out(options: BakeOptions, databases: dict[str, Database]) -> dict[str, Work]:
-    """Give each database its part of ``options``; a table may be written ``TABLE`` or ``DATABASE.TABLE``.
+def share_out(
+    options: BakeOptions, databases: Mapping[str, Database], own: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Work]:
+    """Give each database its part of ``options`` and what is said of it alone; a table may be ``DATABASE.TABLE``.
 
     Raises SourceError for a table or column that no database, or more than one, has.
     """
-    finder = _Finder(databases)
-    fts = [(*finder.table(text.partition(":")[0]), _words(text)) for text in options.fts]
-    gone = [finder.table(text, or_view=True) for text in options.exclude]
-    columns = [finder.column(text) for text in options.exclude_column]
-    for name, table, words in fts:
-        for word in words:
-            finder.require_column(name, table, word)
+    wanted = _found(options, databases)
+    for name, said in own.items():
+        alone = BakeOptions(**{key: value for key, value in said.items() if key not in SWITCHES})
+        wanted = wanted.beside(_found(alone, {name: databases[name]}))
     return {
         name: Work(
-            index_foreign_keys=options.index_foreign_keys,
-            fts=tuple((table, words) for owner, table, words in fts if owner == name),
-            exclude=tuple(table for owner, table in gone if owner == name),
-            exclude_column=tuple((table, column) for owner, table, column in columns if owner == name),
-            vacuum=options.vacuum,
+            **{each: bool(own.get(name, {}).get(each, getattr(options, each))) for each in SWITCHES},
+            fts=tuple((table, words) for owner, table, words in wanted.fts if owner == name),
+            exclude=tuple(table for owner, table in wanted.gone if owner == name),
+            exclude_column=tuple((table, column) for owner, table, column in wanted.columns if owner == name),
         )
         for name in databases
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a person wrote, found among the databases."""
+
+    fts: list[tuple[str, str, tuple[str, ...]]]
+    gone: list[tuple[str, str]]
+    columns: list[tuple[str, str, str]]
+
+    def beside(self, other: "_Wanted") -> "_Wanted":
+        """Return what both want."""
+        return _Wanted(self.fts + other.fts, self.gone + other.gone, self.columns + other.columns)
+
+
+def _found(options: BakeOptions, databases: Mapping[str, Database]) -> _Wanted:
+    finder = _Finder(databases)
+    fts = [(*finder.table(text.partition(":")[0]), _words(text)) for text in options.fts]
+    for name, table, words in fts:
+        for word in words:
+            finder.require_column(name, table, word)
+    gone = [finder.table(text, or_view=True) for text in options.exclude]
+    return _Wanted(fts, gone, [finder.column(text) for text in options.exclude_column])
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -86,7 +111,7 @@ def _words(text: str) -> tuple[str, ...]:
 class _Finder:
     """Finds tables and columns by what a person wrote."""
 
-    def __init__(self, databases: dict[str, Database]) -> None:
+    def __init__(self, databases: Mapping[str, Database]) -> None:
         self._databases = databases
 
     def table(self, text: str, *, or_view: bool = False) -> tuple[str, str]:

@@ -98,6 +98,19 @@ def test_files_on_the_command_line_take_the_place_of_the_databases(here: Path, e
     assert list(said(here, env, "check")["looked"]) == ["data"]
 
 
+def test_a_database_has_bake_options_of_its_own(here: Path, env: dict[str, str]) -> None:
+    make_database(here / "data" / "other.db", 1)
+    own = "databases:\n  - data/*.db\n  - path: data/other.db\n    exclude: [items]\n    index_foreign_keys: false\n"
+    path = here / "publish.yaml"
+    path.write_text(path.read_text().replace("databases: data/*.db\n", own) + "bake: {index_foreign_keys: true}\n")
+    made = said(here, env, "bake", "-o", "baked")["databases"]
+    assert {name: "items" in each["tables"] for name, each in made.items()} == {"data": True, "other": False}
+    made = said(here, env, "bake", "data/other.db", "-o", "again")["databases"]
+    assert "items" not in made["other"]["tables"]
+    path.write_text(path.read_text().replace("[items]", "[itms]"))
+    assert "did you mean 'items'?" in said(here, env, "bake", "-o", "third", code=3)["error"]["message"]
+
+
 def test_without_a_file_publish_shows_its_help(tmp_path: Path) -> None:
     done = program(cwd=tmp_path)
     assert "Exit codes" in done.stdout + done.stderr
@@ -114,6 +127,13 @@ WRONG = [
     ("checks:\n  - sql: select 1", "2:", "needs one of at_least, at_most, equals, no_rows"),
     ("checks:\n  - at_least: 1", "2:", "needs 'sql'"),
     ("checks:\n  - sql: select 1\n    at_last: 1", "3:", "did you mean 'at_least'?"),
+    (
+        "databases:\n  - data.db\n  - path: x.db\n    exlude: [a]",
+        "4:",
+        "'exlude' is not a key of databases.1, did you mean 'exc",
+    ),
+    ("databases:\n  - fts: []", "2:", "databases.0 needs 'path'"),
+    ("databases:\n  - 3", "2:", "databases.0 is 3, it must be a text or keys and values"),
     ("bake:\n  vacuum: 1", "2:", "bake.vacuum is 1, it must be true or false"),
     ("accept: items.name", "1:", "it must be a list"),
     ("settings:\n  default_page_sise: 3", "", "'default_page_sise'"),
