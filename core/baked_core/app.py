@@ -1,7 +1,6 @@
 """The serving app: a Baked in, an ASGI application out."""
 
 from collections.abc import AsyncGenerator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final, cast
 from baked_core import assets, manifest, plugins
 from baked_core.bundle import Baked
 from baked_core.compressed import Compressed
-from baked_core.database import Database, Opening, source_of
+from baked_core.database import STREAMS, Database, Opening, source_of
 from baked_core.errors import CoreError
 from baked_core.failures import Failures
 from baked_core.front import Front, Kit, Life
@@ -20,6 +19,9 @@ from baked_core.permissions.door import Door
 from baked_core.request import Serving
 from baked_core.settings import Settings
 from baked_core.strangers.choose import Prepare, Strangers, choose
+from baked_core.strangers.lanes import Lanes
+from baked_core.strangers.plan import proxies
+from baked_core.threads import Threads
 from baked_core.verify import verify_page
 
 MEMORY: Final = "_memory"
@@ -114,8 +116,9 @@ def _serving(baked: Baked) -> Serving:
     sources = {name: opening.source for name, opening in openings.items()}
     site = baked.root if found is not None else None
     strangers = choose(settings, sources, prepare, site, baked.manifest.metadata)
-    pool = ThreadPoolExecutor(settings.num_sql_threads, thread_name_prefix="sql")
-    databases = {name: Database(opening, pool, strangers) for name, opening in openings.items()}
+    threads = Threads(settings.num_sql_threads, proxies(settings))
+    streams = Lanes(STREAMS, settings.sql_queue)
+    databases = {name: Database(opening, threads, strangers, streams) for name, opening in openings.items()}
     return Serving(baked, settings, databases, strangers, found, assets.origins(baked.manifest.metadata))
 
 

@@ -17,11 +17,13 @@ from baked_core.handle import Sqlite, opened, seal
 from baked_core.permissions.policy import EVERYTHING, Policy
 from baked_core.reads import reads
 from baked_core.source import Source
-from baked_core.values import BrokenText, Row, Value
+from baked_core.values import BrokenText, Row, Value, weight
 from baked_core.walls import STANDING, Walls
 
 STEPS: Final = 10_000
 """SQLite instructions between two looks at the clock."""
+FEW_STEPS: Final = 1_000
+"""The same where rows may be heavy: a step may then be the sorting of a megabyte."""
 BATCH: Final = 500
 """Rows of a stream that are read at a time."""
 KEPT: Final = 100
@@ -93,6 +95,8 @@ class Connection:
             limit(self._sqlite, source)
         if guarded and walls.authorizer:
             self._authorizer = guard(self._sqlite, source, added=added, denied=denied)
+        self._often = False
+        """Whether it looks at the clock every few steps."""
         if walls.progress:
             self._sqlite.set_progress_handler(self._late, STEPS)
 
@@ -112,41 +116,47 @@ class Connection:
         """Close it, whatever runs."""
         self._sqlite.close(force=True)
 
-    def fetch(self, sql: str, params: Params, *, seconds: float, max_rows: int | None = None) -> Rows:
-        """Run one statement and return at most ``max_rows`` of its rows; see ``Database.query``."""
-        with self._within(seconds):
-            most = None if max_rows is None else max_rows + 1
+    def fetch(
+        self, sql: str, params: Params, *, seconds: float, max_rows: int | None = None, max_bytes: int | None = None
+    ) -> Rows:
+        """Run one statement and return its rows, as many as may be; see ``Database.query``."""
+        with self._within(seconds, often=max_bytes is not None):
             try:
-                rows = list(islice(self._plain(sql, params), most))
+                rows, more = _first(self._plain(sql, params), max_rows, max_bytes)
             except UnicodeDecodeError:
-                rows = list(islice(self._decoded(sql, params), most))
-        if max_rows is None or len(rows) <= max_rows:
-            return Rows(self._columns, rows)
-        return Rows(self._columns, rows[:max_rows], truncated=True)
+                rows, more = _first(self._decoded(sql, params), max_rows, max_bytes)
+        return Rows(self._columns, rows, truncated=more)
 
     def batches(
-        self, sql: str, params: Params, *, seconds: float, sizes: Iterable[int] | None = None
+        self,
+        sql: str,
+        params: Params,
+        *,
+        seconds: float,
+        sizes: Iterable[int] | None = None,
+        max_bytes: int | None = None,
     ) -> Iterator[Rows]:
         """Run one statement and yield its rows by ``sizes``, else by ``BATCH``; at least once.
 
+        A batch ends early with the row that makes it heavier than ``max_bytes``.
         ``seconds`` are those that SQLite works: of a stranger's statement on the whole, of the app's on each batch.
         """
         rows: Iterator[Row] | None = None  # executing already takes the first step
         left, done = seconds, 0
         for size in sizes or repeat(BATCH):
             began = time.monotonic()
-            with self._within(left):
+            with self._within(left, often=max_bytes is not None):
                 try:
                     rows = rows or self._plain(sql, params)
-                    batch = list(islice(rows, size))
+                    batch, more = _next(rows, size, max_bytes)
                 except UnicodeDecodeError:
-                    rows = self._decoded(sql, params)
-                    batch = list(islice(rows, done, done + size))
+                    rows = islice(self._decoded(sql, params), done, None)
+                    batch, more = _next(rows, size, max_bytes)
             if self._guarded:
                 left -= time.monotonic() - began
             yield Rows(self._columns, batch)
             done += len(batch)
-            if len(batch) < size:
+            if not more:
                 return
 
     def reads(self, sql: str) -> frozenset[tuple[str, str]] | None:
@@ -181,9 +191,12 @@ class Connection:
         return True
 
     @contextmanager
-    def _within(self, seconds: float) -> Generator[None, None, None]:
-        """Stop what runs after ``seconds``, and tell SQLite's errors as ours."""
+    def _within(self, seconds: float, *, often: bool = False) -> Generator[None, None, None]:
+        """Stop what runs after ``seconds``, looking at the clock ``often`` or not; tell SQLite's errors as ours."""
         self._deadline = time.monotonic() + seconds
+        if often != self._often:
+            self._often = often
+            self._sqlite.set_progress_handler(self._late, FEW_STEPS if often else STEPS)
         try:
             yield
         except apsw.InterruptError as exc:
@@ -207,6 +220,34 @@ class Connection:
 
     def _late(self) -> bool:
         return time.monotonic() > self._deadline
+
+
+def _first(rows: Iterator[Row], most: int | None, most_bytes: int | None) -> tuple[list[Row], bool]:
+    """Return the first of ``rows``, one at least, and whether there are more than may be returned."""
+    if most_bytes is None:
+        found = list(islice(rows, None if most is None else most + 1))
+        return (found, False) if most is None or len(found) <= most else (found[:most], True)
+    found, left = list[Row](), most_bytes
+    for row in rows:
+        left -= weight(row)
+        if len(found) == most or (found and left < 0):
+            return found, True
+        found.append(row)
+    return found, False
+
+
+def _next(rows: Iterator[Row], size: int, most_bytes: int | None) -> tuple[list[Row], bool]:
+    """Take a batch of ``rows``; return it, and whether there may be more."""
+    if most_bytes is None:
+        found = list(islice(rows, size))
+        return found, len(found) == size
+    found, left = list[Row](), most_bytes
+    for row in islice(rows, size):
+        found.append(row)
+        left -= weight(row)
+        if left < 0:
+            return found, True
+    return found, len(found) == size
 
 
 def _as_bytes(sql: str, columns: int) -> str:

@@ -4,22 +4,20 @@ SQL that the app wrote runs on a small pool of threads, each with a connection o
 stranger had a part in leaves this process: see ``baked_core.strangers``.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from copy import copy
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 import apsw
 from msgspec import Struct
 
-from baked_core import manifest
+from baked_core import manifest, visitor
 from baked_core.connection import Connection, Rows
 from baked_core.errors import ManifestError, NotFound, QueryError, QueryTimeout, nearest
 from baked_core.handle import Sqlite, opened
@@ -30,15 +28,18 @@ from baked_core.source import Source
 from baked_core.sql import quote
 from baked_core.strangers.choose import Strangers
 from baked_core.strangers.job import CELLS, LINES, Job
+from baked_core.strangers.lanes import Lanes
+from baked_core.strangers.plan import proxies
+from baked_core.threads import Threads
 from baked_core.trace import CURRENT
 from baked_core.values import Value
 
 MOMENT: Final = 0.002
 """Seconds that a quick statement may keep everybody else waiting."""
+STREAMS: Final = 10
+"""Streams of the app's own that are under way at the same time."""
 SMALL: Final = 8192
 """Bytes of the largest row up to which statements of a database can be quick."""
-
-T = TypeVar("T")
 
 Params = Sequence[Value] | Mapping[str, Value]
 NOT_PUBLIC: Final = (
@@ -95,12 +96,13 @@ def source_of(
 class Database:
     """One frozen database."""
 
-    def __init__(self, opening: Opening, pool: ThreadPoolExecutor, strangers: Strangers) -> None:
+    def __init__(self, opening: Opening, threads: Threads, strangers: Strangers, streams: Lanes) -> None:
         self.entry = opening.entry
         self.name = opening.entry.name
         self._opening = opening
-        self._pool = pool
+        self._threads = threads
         self._strangers = strangers
+        self._streams = streams
         self._local = threading.local()
         self.policy = EVERYTHING
         """What a stranger's SQL may not read here; see ``narrowed``."""
@@ -139,10 +141,11 @@ class Database:
         whose: Whose = Whose.APP,
         limit_ms: int | None = None,
         max_rows: int | None = None,
+        max_bytes: int | None = None,
         quick: bool = False,
         way: str = CELLS,
     ) -> Rows:
-        """Run one statement and return its rows, at most ``max_rows``.
+        """Run one statement and return its rows, at most ``max_rows``; of the app's own, one or ``max_bytes`` of them.
 
         One that is ``quick`` reads few rows by a key: it runs here and now, without the way to a thread and back,
         which costs more than it does; if it is not done in a moment, a thread begins it again.
@@ -157,28 +160,43 @@ class Database:
             if quick and self._small:
                 with suppress(QueryTimeout):
                     return self._connection().fetch(sql, params, seconds=min(seconds, MOMENT), max_rows=max_rows)
-            return await self._run(lambda: self._connection().fetch(sql, params, seconds=seconds, max_rows=max_rows))
+            return await self._threads.run(
+                lambda: self._connection().fetch(sql, params, seconds=seconds, max_rows=max_rows, max_bytes=max_bytes)
+            )
         finally:
             if (trace := CURRENT.get()) is not None:
                 trace.note(self.name, sql, params, began)
 
     async def stream(
-        self, sql: str, params: Params, *, whose: Whose = Whose.APP, limit_ms: int | None = None
+        self,
+        sql: str,
+        params: Params,
+        *,
+        whose: Whose = Whose.APP,
+        limit_ms: int | None = None,
+        max_bytes: int | None = None,
     ) -> AsyncGenerator[Rows, None]:
-        """Run one statement and yield its rows in batches, on a connection of its own; see ``query``."""
+        """Run one statement and yield its rows in batches, on a connection of its own; see ``query``.
+
+        Streams of the app's own take turns, as strangers' do: each costs a connection for as long as its reader
+        likes. A batch of theirs ends once it is heavier than ``max_bytes``.
+        """
         seconds = self.seconds(limit_ms)
         if whose is not Whose.APP:
             async with aclosing(self._strangers.stream(self._job(whose, sql, params, seconds, None, LINES))) as found:
                 async for batch in found:
                     yield batch
             return
-        connection = await self._run(self._opening.connect)
-        try:
-            batches = connection.batches(sql, params, seconds=seconds)
-            while (batch := await self._run(partial(next, batches, None))) is not None:
-                yield batch
-        finally:
-            await self._run(connection.close)
+        from baked_core.strangers.turn import Turn  # noqa: PLC0415 - not before somebody wants all rows
+
+        async with Turn(self._streams, visitor.CURRENT.get(), proxies(self._opening.settings)):
+            connection = await self._threads.run(self._opening.connect)
+            try:
+                batches = connection.batches(sql, params, seconds=seconds, max_bytes=max_bytes)
+                while (batch := await self._threads.run(partial(next, batches, None))) is not None:
+                    yield batch
+            finally:
+                await self._threads.run(connection.close)
 
     def _job(self, whose: Whose, sql: str, params: Params, seconds: float, max_rows: int | None, way: str) -> Job:
         if whose is Whose.STRANGER and self.policy and (word := unseen.refused(sql)):
@@ -219,9 +237,6 @@ class Database:
     def seconds(self, limit_ms: int | None) -> float:
         """Return the time limit in seconds; a request may only shorten it."""
         return min(self._limit_ms, limit_ms or self._limit_ms) / 1000
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def _connection(self) -> Connection:
         found: Connection | None = getattr(self._local, "connection", None)

@@ -23,7 +23,9 @@ _CHECK: Final = 6
 """Bytes of checksum in a token: it tells a mistake from a token, it keeps nothing secret."""
 
 LONG: Final = 1500
-"""Characters of a token beyond which a row is found again by its rowid instead."""
+"""Characters of values in a token beyond which a row is found again by its key instead."""
+_LEAST, _MOST = -(2**63), 2**63 - 1
+"""SQLite's integers; what is beyond is in no row, and cannot be bound."""
 
 
 class After(Struct, frozen=True):
@@ -32,10 +34,10 @@ class After(Struct, frozen=True):
     values: tuple[Value, ...]
 
 
-class AfterRowid(Struct, frozen=True):
-    """The next page begins after this row; its values are too long for a URL and are looked up."""
+class AfterKey(Struct, frozen=True):
+    """The next page begins after the row with this key; the order's other values are too long for a URL."""
 
-    rowid: int
+    key: tuple[Value, ...]
 
 
 class Offset(Struct, frozen=True):
@@ -44,7 +46,7 @@ class Offset(Struct, frozen=True):
     rows: int
 
 
-Place = After | AfterRowid | Offset
+Place = After | AfterKey | Offset
 
 
 def key(relation: Table | View) -> tuple[Term, ...]:
@@ -58,6 +60,14 @@ def key(relation: Table | View) -> tuple[Term, ...]:
     if is_rowid_alias(relation):
         return primary
     return (*primary, Term(relation.rowid))
+
+
+def finding(relation: Table | View) -> tuple[str, ...]:
+    """Return the columns of a row's order by which it is found again, alone; empty if nothing does."""
+    terms = key(relation)
+    if isinstance(relation, Table) and relation.rowid is not None:
+        return (terms[-1].column,)
+    return tuple(term.column for term in terms if not term.binary)
 
 
 def is_rowid_alias(table: Table) -> bool:
@@ -84,33 +94,36 @@ def encode(place: Place, scope: str) -> str:
     match place:
         case After(values):
             body: list[Any] = ["k", *map(_pack, values)]
-        case AfterRowid(rowid):
-            body = ["r", rowid]
+        case AfterKey(values):
+            body = ["r", *map(_pack, values)]
         case Offset(rows):
             body = ["o", rows]
     payload = orjson.dumps(body)
     return urlsafe_b64encode(_checksum(payload, scope) + payload).rstrip(b"=").decode()
 
 
-def decode(token: str, scope: str, terms: Sequence[Term]) -> Place:
-    """Read a token; raise BadRequest if it was tampered with or belongs to another table, order or filter."""
+def decode(token: str, scope: str, terms: Sequence[Term], key: Sequence[str] = ()) -> Place:
+    """Read a token; raise BadRequest if it was tampered with or belongs to another table, order or filter.
+
+    ``terms`` are the order, ``key`` the columns that find a row again.
+    """
     try:
         data = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         kind, *values = orjson.loads(_checked(data, scope))
-        return _place(kind, values, terms)
-    except (ValueError, TypeError, KeyError) as exc:
+        return _place(kind, values, terms, key)
+    except (ValueError, TypeError, KeyError, OverflowError) as exc:
         raise BadRequest(
             "_next is not a token of this table in this order: follow next_url as it is, or begin again without _next"
         ) from exc
 
 
-def _place(kind: str, values: list[Any], terms: Sequence[Term]) -> Place:
+def _place(kind: str, values: list[Any], terms: Sequence[Term], key: Sequence[str]) -> Place:
     if kind == "k" and len(values) == len(terms):
         return After(tuple(map(_unpack, values)))
-    if kind == "r" and isinstance(values[0], int):
-        return AfterRowid(values[0])
-    if kind == "o" and isinstance(values[0], int) and values[0] >= 0:
-        return Offset(values[0])
+    if kind == "r" and key and len(values) == len(key):
+        return AfterKey(tuple(map(_unpack, values)))
+    if kind == "o" and len(values) == 1 and isinstance(rows := _unpack(values[0]), int) and rows >= 0:
+        return Offset(rows)
     raise ValueError(kind)
 
 
@@ -137,7 +150,9 @@ def _pack(value: Value) -> Any:
 
 def _unpack(packed: Any) -> Value:
     match packed:
-        case None | int() | str():
+        case None | str():
+            return packed
+        case int() if not isinstance(packed, bool) and _LEAST <= packed <= _MOST:
             return packed
         case {"t": raw}:
             return BrokenText(b64decode(raw))

@@ -94,6 +94,8 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     """The module's name of a virtual table."""
     hidden: bool = False
     sql: str = ""
+    largest_row: int = 0
+    """Bytes of its largest row as SQLite stores it; 0 where no row says it: virtual tables, computed columns."""
 
 
 class View(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from baked_core.filters import Filter
+from baked_core.manifest import Database, Table, View
 from baked_core.search import Search
 
 COMPARISONS: Final = 20_000_000
@@ -17,6 +18,11 @@ COMPARISONS: Final = 20_000_000
 WORDS: Final = 200
 """Characters of a plain search."""
 _PATTERNS: Final = frozenset(("contains", "notcontains", "endswith", "startswith", "like", "notlike", "glob"))
+
+
+def largest_row(relation: Table | View, database: Database) -> int:
+    """Return the bytes of the largest row of ``relation``; of the whole database where more is not known of it."""
+    return (isinstance(relation, Table) and relation.largest_row) or database.largest_row
 
 
 def of_pattern(text: str, largest_row: int) -> bool:

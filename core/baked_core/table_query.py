@@ -17,9 +17,9 @@ from baked_core.manifest import Column, Database, Table, View
 from baked_core.metadata import Metadata
 from baked_core.search import Search
 from baked_core.settings import Settings
-from baked_core.sql import Clause, Select, Term, affinity, after
+from baked_core.sql import Clause, Select, Term, affinity, after, bound, quote
 from baked_core.through import Through
-from baked_core.values import Row
+from baked_core.values import Row, Value, weight
 
 FEW: Final = 200
 """Rows of a page up to which it can be quick."""
@@ -87,21 +87,24 @@ class TableQuery(Struct, frozen=True):
         """Return the statement for all rows, of the shown columns only, labels beside them."""
         return replace(self.select, columns=self.columns, limit=None, beside=True).page()
 
-    def lookup(self, rowid_name: str) -> Clause:
-        """Return the statement that reads a row's values of the order by its rowid, its one parameter."""
+    def lookup(self, key: Mapping[str, Value]) -> Clause:
+        """Return the statement that reads the order's values of the row with ``key``."""
         columns = tuple(term.column for term in self.select.order)
-        condition = Clause(f"{Term(rowid_name).expression} = ?")
-        return Select(self.select.table, columns, (condition,)).page()
+        marks = [(name, bound(value)) for name, value in key.items()]
+        where = tuple(Clause(f"{quote(name)} = {mark.sql}", mark.params) for name, mark in marks)
+        return Select(self.select.table, columns, where).page()
 
-    def place_after(self, row: Row, rows_before: int, rowid_name: str | None) -> keyset.Place:
-        """Return the place of the page that begins after ``row``, the last of ``rows_before`` rows and its page."""
+    def place_after(self, row: Row, rows_before: int, key: Sequence[str]) -> keyset.Place:
+        """Return the place of the page that begins after ``row``, the last of ``rows_before`` rows.
+
+        ``key`` are the columns that find the row again.
+        """
         if not self.keyed:
-            return keyset.Offset(rows_before + self.size)
+            return keyset.Offset(rows_before)
         by_name = dict(zip(self.select.columns, row, strict=False))  # labels come after the columns
         values = tuple(by_name[term.column] for term in self.select.order)
-        rowid = by_name.get(rowid_name or "")
-        if isinstance(rowid, int) and sum(len(v) for v in values if isinstance(v, str | bytes)) > keyset.LONG:
-            return keyset.AfterRowid(rowid)
+        if key and len(values) > len(key) and weight(values) > keyset.LONG:
+            return keyset.AfterKey(tuple(by_name[name] for name in key))
         return keyset.After(values)
 
 

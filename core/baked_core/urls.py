@@ -6,8 +6,9 @@ from math import isinf
 from typing import Final
 from urllib.parse import quote_plus
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from baked_core.errors import BadRequest
 from baked_core.values import BrokenText, ExactText, Value
 
 _SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -23,6 +24,9 @@ _NOTHING: Final = "~"
 """Stands for the empty name: a segment of a path cannot be empty."""
 _ALONE: Final = {"": _NOTHING, "-": "~2D"}
 """Names that would be lost in a path: ``-`` stands before the app's own pages."""
+
+LINKS: Final = 2_000_000
+"""Characters of all URLs with arguments in one answer: thousands of values of facets have as many."""
 
 Query = Iterable[tuple[str, str]]
 
@@ -104,6 +108,26 @@ def _decode_value(part: str) -> Value:
     return None if part == ":n" else tilde_decode(part)
 
 
+class Ink(Struct):
+    """What one answer may still spend on URLs that carry its own arguments along."""
+
+    left: int = LINKS
+
+    def write(self, url: str) -> str:
+        """Return ``url``; raises the same as ``spend``."""
+        self.spend(len(url))
+        return url
+
+    def spend(self, characters: int) -> None:
+        """Take note of so many characters; raise BadRequest once all together are too many."""
+        self.left -= characters
+        if self.left < 0:
+            raise BadRequest(
+                "so many links with so many arguments are too much for one answer: use fewer or shorter filters, "
+                "fewer facets, or a smaller _facet_size"
+            )
+
+
 class Urls(Struct, frozen=True):
     """Makes every URL that one request's answer prints."""
 
@@ -111,6 +135,7 @@ class Urls(Struct, frozen=True):
     """The path under which the app is mounted, without a slash at its end."""
     origin: str = ""
     """Scheme and host as the client sees them: ``https://example.org``."""
+    ink: Ink = field(default_factory=Ink)
 
     def path(self, *names: str, format: str = "", query: Query = ()) -> str:  # noqa: A002 - the path's own word
         """Return the path of a page: ``/DB/TABLE.json?_size=10`` under the root; names are encoded here.
@@ -118,15 +143,15 @@ class Urls(Struct, frozen=True):
         The index is ``path("")``.
         """
         path = self.root + "/" + ("/".join([tilde_encode(name) for name in names]) if names != ("",) else "")
-        return _finish(path, format, query)
+        return self._finish(path, format, query)
 
     def own(self, *segments: str, format: str = "", query: Query = ()) -> str:  # noqa: A002
         """Return the path of one of the app's own pages: ``own("-", "healthz")``; segments are taken as they are."""
-        return _finish(self.root + "/" + "/".join(segments), format, query)
+        return self._finish(self.root + "/" + "/".join(segments), format, query)
 
     def query(self, database: str, format: str = "", query: Query = ()) -> str:  # noqa: A002
         """Return the path of a database's SQL page."""
-        return _finish(f"{self.root}/{tilde_encode(database)}/-/query", format, query)
+        return self._finish(f"{self.root}/{tilde_encode(database)}/-/query", format, query)
 
     def row(self, database: str, table: str, key: Sequence[Value], format: str = "") -> str:  # noqa: A002
         """Return the path of one row."""
@@ -134,18 +159,19 @@ class Urls(Struct, frozen=True):
 
     def same(self, path: str, query: Query) -> str:
         """Return the page at ``path`` with other arguments; the path stays as it came."""
-        return _finish(path, "", query)
+        return self._finish(path, "", query)
 
     def absolute(self, path: str) -> str:
         """Return ``path`` with scheme and host before it."""
         return self.origin + path
 
-
-def _finish(path: str, suffix: str, query: Query) -> str:
-    if suffix:
-        path += "." + suffix
-    pairs = [f"{argument(name)}={argument(value)}" for name, value in query]
-    return f"{path}?{'&'.join(pairs)}" if pairs else path
+    def _finish(self, path: str, suffix: str, query: Query) -> str:
+        if suffix:
+            path += "." + suffix
+        if not query:
+            return path
+        pairs = [f"{argument(name)}={argument(value)}" for name, value in query]
+        return self.ink.write(f"{path}?{'&'.join(pairs)}") if pairs else path
 
 
 def argument(text: str) -> str:

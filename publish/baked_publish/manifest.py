@@ -56,7 +56,7 @@ def describe(
     seen = _Schema(connection, name, frozenset(hidden), report or Silent())
     tables = {each.name: seen.table(each) for each in seen.listed.values() if each.kind != "view"}
     views = {each.name: seen.view(each) for each in seen.listed.values() if each.kind == "view"}
-    return Database(name, file, size, seen.page_size, sha256, seen.largest_row(), tables, views)
+    return Database(name, file, size, seen.page_size, sha256, max(seen.largest.values(), default=0), tables, views)
 
 
 def quoted(name: str) -> str:
@@ -73,6 +73,7 @@ class _Schema:
         self.listed = {each.name: each for each in self._list()}
         self._keys = {each: self._foreign_keys(each) for each in self.listed}
         self._full_text = self._find_full_text()
+        self.largest = self._largest()
 
     def table(self, listed: Listed) -> Table:
         """Describe and count a table."""
@@ -96,6 +97,7 @@ class _Schema:
             virtual=listed.module,
             hidden=hidden,
             sql=listed.sql,
+            largest_row=0 if any(each.generated for each in columns) else self.largest.get(name, 0),
         )
         return replace(table, columns=figured(self._connection, table))
 
@@ -128,9 +130,12 @@ class _Schema:
             if hidden != 1  # a virtual table's own, not data
         )
 
-    def largest_row(self) -> int:
-        """Return the bytes of the largest row: from the headers of its cells, 8 times as fast as from its values."""
-        return int(self._rows("select max(mx_payload) from dbstat('main', 1)")[0][0] or 0)
+    def _largest(self) -> Mapping[str, int]:
+        """Return the bytes of the largest row of each table and index.
+
+        They come from the headers of cells, 8 times as fast as from values.
+        """
+        return dict(self._rows("select name, coalesce(mx_payload, 0) from dbstat('main', 1)"))
 
     def _count(self, name: str) -> int:
         return int(self._rows(f"select count(*) from {quoted(name)}")[0][0])  # noqa: S608 - quoted

@@ -1,7 +1,9 @@
 """Keyset pagination visits every row once, in order, whatever the keys and values."""
 
 import struct
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +18,8 @@ from starlette.testclient import TestClient
 from baked_core import keyset
 from baked_core.app import create_app
 from baked_core.errors import BadRequest
-from baked_core.keyset import After, AfterRowid, Offset
+from baked_core.keyset import After, AfterKey, Offset
+from baked_core.manifest import Column, Table
 from baked_core.sql import Term
 from baked_core.values import BrokenText
 
@@ -120,13 +123,15 @@ def test_pages_hold_every_row_once_and_in_order(schema: str, rows: list[Any], so
     "place",
     [
         After((None, 2**63 - 1, -(2**63), float("-inf"), 0.1, "é\x00", b"\xff", BrokenText(b"\xff"))),
-        AfterRowid(-5),
+        AfterKey((-5,)),
+        AfterKey(("é", b"\xff")),
         Offset(300),
     ],
 )
 def test_a_token_carries_its_place_exactly(place: keyset.Place) -> None:
     terms = [Term("a")] * 8
-    found = keyset.decode(keyset.encode(place, "here"), "here", terms)
+    key = [f"k{number}" for number in range(len(place.key))] if isinstance(place, AfterKey) else []
+    found = keyset.decode(keyset.encode(place, "here"), "here", terms, key)
     assert found == place
     if isinstance(found, After):
         assert found.values[-1].raw == b"\xff"  # type: ignore[union-attr]  # the test says what it is
@@ -153,17 +158,44 @@ def test_a_token_of_another_table_or_order_is_refused(serve: Serve) -> None:
     assert client.get(f"/data/t.json?_sort=a&_next={token}").status_code == 400
 
 
-def test_long_values_do_not_make_long_urls(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "(id, j, a)",
+        "(id integer primary key, j, a)",
+        "(id text collate nocase primary key, j, a)",
+        "(id blob primary key, j, a) without rowid",
+        "(id, j, a, primary key (id, j)) without rowid",
+    ],
+)
+def test_long_values_do_not_make_long_urls(serve: Serve, columns: str) -> None:
     client = serve(
-        data=lambda c: c.execute(
-            "create table t(a); insert into t select printf('%.*c', 5000, 'x') || value from json_each('[3,1,2]')"
-        )
+        data=f"""create table t{columns};
+        insert into t select value, 5 - value, printf('%.*c', 5000, 'x') || value from json_each('[3,1,2]')"""
     )
     path: str | None = "/data/t.json?_sort=a&_size=1&_shape=arrays"
     found = []
     while path is not None:
         assert len(path) < 2000
         body = client.get(path).json()
-        found += [row[1][-1] for row in body["rows"]]
+        found += [row[-1][-1] for row in body["rows"]]
         path = body["next_url"]
     assert found == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *('["r",18446744073709551615]', '["k",18446744073709551615]', '["k",-9223372036854775809]', '["o",1e3]'),
+        *('["k",true]', '["r",true]', '["o",true]', '["o",-1]', '["o",1,2]', '["r"]', '["r",1,2]', "[]", '["k"]'),
+        *('["k",{"f":"0x1p+99999"}]', '["k",{"f":1}]', '["k",{"b":1}]', '["k",[1]]', '{"k":1}'),
+    ],
+)
+def test_a_token_that_somebody_made_up_is_refused(serve: Serve, payload: str) -> None:
+    client = serve(data="create table t(id integer primary key); insert into t values(1)")
+    scope = f"data/t/{keyset.order(Table('t', (Column('id', 'integer', primary_key=1),), 1, ('id',), 'rowid'), None)}"
+    check = sha256(scope.encode() + b"\0" + payload.encode()).digest()[:6]
+    token = urlsafe_b64encode(check + payload.encode()).rstrip(b"=").decode()
+    answer = client.get("/data/t.json", params={"_next": token})
+    assert (answer.status_code, "_next is not a token" in answer.text) == (400, True)
+    assert client.get("/data/t.json", params={"_next": keyset.encode(After((0,)), scope)}).json()["rows"] == [{"id": 1}]

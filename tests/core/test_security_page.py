@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from baked_core import args, guard, limits, strain
+from baked_core import args, database, guard, limits, strain, threads, urls
 from baked_core.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
@@ -22,6 +22,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
         f"| {limits.VISITS:,}, or what the limit",
         f"| {args.MAX_ARGUMENTS:,}, else 400",
         f"| {guard.LENGTH:,} bytes, or twice",
+        f"| {urls.LINKS:,} characters, else 400",
+        f"| {database.STREAMS}, of which {database.STREAMS - 1} for one client",
+        f"clients take turns, for {threads.PATIENCE:.0f} s, then 503",
         f"| {Settings().sql_time_limit_ms} ms;",
         f"| {Settings().sql_memory_mb} MB |",
         f"| {Settings().max_answer_mb} MB, or three times",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -96,10 +96,10 @@ class Attacked:
     resting: int = 0
     """The bytes that it held before it was attacked."""
 
-    def ask(self, target: bytes) -> Told:
-        """Ask for ``target`` as it is, on a connection of its own; read no more than ENOUGH."""
-        began = time.monotonic()
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as sock:
+    def ask(self, target: bytes, *, source: str = "") -> Told:
+        """Ask for ``target`` as it is, on a connection of its own from ``source``; read no more than ENOUGH."""
+        began, here = time.monotonic(), (source, 0)
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE, here) as sock:
             with contextlib.suppress(ConnectionError):  # it may have heard enough before the end
                 sock.sendall(b"GET %b HTTP/1.1\r\nhost: attacked.example\r\nconnection: close\r\n\r\n" % target)
             response = http.client.HTTPResponse(sock)
@@ -181,13 +181,15 @@ def _held(pid: int) -> int:
 
 
 @contextmanager
-def attacked(folder: Path, **settings: object) -> Iterator[Attacked]:
+def attacked(
+    folder: Path, *, content: Callable[[apsw.Connection], object] = fill, **settings: object
+) -> Iterator[Attacked]:
     """Start a server over the database that is attacked, as an Artifact starts it; end it with all its children."""
     outside = folder / "outside"
     outside.mkdir()
     root = folder / "bundle"
     root.mkdir()
-    baked = baked_of(root, attacked=fill, settings={"sql_time_limit_ms": LIMIT_MS, **settings})
+    baked = baked_of(root, attacked=content, settings={"sql_time_limit_ms": LIMIT_MS, **settings})
     digest = baked.manifest.databases["attacked"].sha256
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]

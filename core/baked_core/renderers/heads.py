@@ -19,6 +19,8 @@ from baked_core.urls import Query, argument
 REMEMBERED: Final = 4096
 """Columns whose words are remembered."""
 
+LINKS: Final = 6
+"""Links of each head and its menu."""
 _ACTIONS: Final = ("up", "down", "count", "filled", "hide")
 
 
@@ -77,6 +79,7 @@ class Heads:
         self._faceted = {each.facet.column.name for each in page.facets}
         self._facets = request.serving.settings.allow_facet
         self._fixed = frozenset(key_of(page.relation))
+        request.urls.ink.spend(LINKS * len(page.columns) * max(len(self._raw.page), len(self._raw.unsorted)))
 
     def __iter__(self) -> Iterator[Head]:
         """Yield each head, for templates that write their own."""

@@ -53,7 +53,7 @@ class Plan(Struct, frozen=True):
             spare=settings.num_spare_processes,
             queue=settings.sql_queue,
             seconds=settings.sql_time_limit_ms / 1000,
-            proxies=settings.trusted_proxies or _proxies(),
+            proxies=proxies(settings),
             spec=Spec(tuple(sources), bounds, walls),
         )
 
@@ -63,8 +63,10 @@ class Plan(Struct, frozen=True):
         return 2 * self.spec.bounds.answer + (1 << 20) if self.spec.walls.memory else 1 << 31
 
 
-def _proxies() -> int:
-    """Return how many proxies the target told of; none for what is no number."""
+def proxies(settings: Settings) -> int:
+    """Return how many proxies the settings or the target told of; none for what is no number."""
+    if settings.trusted_proxies:
+        return settings.trusted_proxies
     told = os.environ.get(PROXIES, "")
     return int(told) if told.isascii() and told.isdigit() else 0
 

@@ -46,7 +46,7 @@ async def _found(request: Request, database: Database, table: Table, label: str 
         return (await database.query(statement.sql, statement.params, limit_ms=limit)).rows, False
     if len(text) > LONGEST:
         raise BadRequest("q may have {most} characters at most, not {length}", most=LONGEST, length=len(text))
-    strained = strain.of_pattern(text, database.entry.largest_row)
+    strained = strain.of_pattern(text, strain.largest_row(table, database.entry))
     whose = Whose.PUBLISHER if strained else Whose.APP
     rows, late = list[Row](), False
     for statement in (_exact(table, label, text), _holding(table, label, text)):

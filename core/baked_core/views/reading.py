@@ -1,21 +1,27 @@
 """A Reading: one table page being read, and what its statements have in common."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from msgspec import Struct
 
 from baked_core import keyset, strain
-from baked_core.connection import Rows
+from baked_core.connection import BATCH, Rows
 from baked_core.database import Database, Whose
 from baked_core.errors import BadRequest, QueryError, QueryTimeout
-from baked_core.keyset import After, AfterRowid, Offset
+from baked_core.keyset import After, AfterKey, Offset
 from baked_core.manifest import Table, View
 from baked_core.metadata import Metadata, of_database
 from baked_core.request import Request
 from baked_core.sql import Clause, Select
+from baked_core.strangers.bounds import MB
 from baked_core.table_query import Asked, TableQuery, parse
 from baked_core.values import Row
+
+PIECE: Final = 1 << 18
+"""Bytes of a stream's rows that are written at a time, about: while they are, nobody else is answered."""
+CSV_TAKES: Final = 4
+"""How many times as long as JSON it takes to write CSV, whose every character is looked at."""
 
 
 class Part(Struct, frozen=True):
@@ -53,8 +59,22 @@ class Reading(Struct, frozen=True):
         query = self.query
         if query.wheres:
             return Whose.STRANGER
-        strained = strain.of_query(query.filters, query.searches, self.database.entry.largest_row)
+        strained = strain.of_query(query.filters, query.searches, self.largest_row)
         return Whose.PUBLISHER if strained else Whose.APP
+
+    @property
+    def largest_row(self) -> int:
+        """Bytes of the largest row that is read here; of the whole database where more is not known."""
+        return strain.largest_row(self.relation, self.database.entry)
+
+    @property
+    def max_bytes(self) -> int | None:
+        """Bytes of an answer that may be gathered at once; None where its rows cannot come to so much."""
+        settings = self.request.serving.settings
+        most = max(settings.max_answer_mb * MB, 3 * self.largest_row)
+        most = max(most // CSV_TAKES, 1) if self.request.format == "csv" else most
+        known = isinstance(self.relation, Table) and self.relation.largest_row
+        return None if known and known * max(settings.max_returned_rows, BATCH) < most else most
 
     async def fetch(self, statement: Clause, limit_ms: int | None = None, *, quick: bool = False) -> Rows:
         """Run a statement with this page's conditions; what is wrong with them is said of the argument."""
@@ -62,7 +82,12 @@ class Reading(Struct, frozen=True):
         limit = min(limits) if limits else None
         try:
             return await self.database.query(
-                statement.sql, statement.params, whose=self.whose, limit_ms=limit, quick=quick
+                statement.sql,
+                statement.params,
+                whose=self.whose,
+                limit_ms=limit,
+                max_bytes=self.max_bytes,
+                quick=quick,
             )
         except QueryError as exc:
             self._refused(exc)
@@ -71,7 +96,11 @@ class Reading(Struct, frozen=True):
         """Begin to read all rows: what fails at once, fails before the first byte of the answer."""
         statement = self.query.all()
         batches = self.database.stream(
-            statement.sql, statement.params, whose=self.whose, limit_ms=self.request.limit_ms
+            statement.sql,
+            statement.params,
+            whose=self.whose,
+            limit_ms=self.request.limit_ms,
+            max_bytes=None if self.max_bytes is None else PIECE,
         )
         try:
             return await anext(batches), batches
@@ -79,16 +108,16 @@ class Reading(Struct, frozen=True):
             self._refused(exc)
 
     async def part(self) -> Part:
-        """Read one page, with one row more, which tells whether there is another."""
+        """Read one page, with one row more, which tells whether there is another; heavy rows end it early."""
         query, scope = self.query, self._scope()
         place = await self._place(scope)
         statement = query.page(place)
-        found = (await self.fetch(statement, quick=query.quick)).rows
-        rows, token = found[: query.size], None
-        if len(found) > query.size > 0:
+        found = await self.fetch(statement, quick=query.quick)
+        rows, token = found.rows[: query.size], None
+        if found.truncated or len(found.rows) > query.size > 0:
             before = place.rows if isinstance(place, Offset) else 0
-            rowid = self.relation.rowid if isinstance(self.relation, Table) else None
-            token = keyset.encode(query.place_after(rows[-1], before, rowid), scope)
+            place_after = query.place_after(rows[-1], before + len(rows), keyset.finding(self.relation))
+            token = keyset.encode(place_after, scope)
         shown, read = len(query.columns), len(query.select.columns)
         words = [row[read:] for row in rows] if query.select.labels else ()
         return Part([row[:shown] for row in rows] if read > shown or words else rows, words, token, statement)
@@ -112,13 +141,12 @@ class Reading(Struct, frozen=True):
         token = self.request.args.get("_next")
         if not token:
             return None
-        place = keyset.decode(token, scope, self.query.select.order)
-        if not isinstance(place, AfterRowid):
+        key = keyset.finding(self.relation)
+        place = keyset.decode(token, scope, self.query.select.order, key)
+        if not isinstance(place, AfterKey):
             return place
-        if isinstance(self.relation, View) or self.relation.rowid is None:
-            raise BadRequest("_next is not a token of this table")
-        statement = self.query.lookup(self.relation.rowid)
-        found = await self.database.query(statement.sql, (place.rowid,), limit_ms=self.request.limit_ms)
+        statement = self.query.lookup(dict(zip(key, place.key, strict=True)))
+        found = await self.database.query(statement.sql, statement.params, limit_ms=self.request.limit_ms)
         if not found.rows:
             raise BadRequest("_next names a row that is no longer there: begin again without it")
         return After(tuple(found.rows[0]))

@@ -1,0 +1,64 @@
+"""The threads that run the app's own SQL: while all are at work, clients take turns, whoever asked for how much."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from baked_core.errors import Busy
+from baked_core.visitor import CURRENT
+
+PATIENCE: Final = 10.0
+"""Seconds that a statement waits at most."""
+
+T = TypeVar("T")
+
+
+class Threads:
+    """A few threads, and the line before them."""
+
+    def __init__(self, count: int, proxies: int) -> None:
+        """Take how many there are, and how many proxies tell clients apart."""
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="sql")
+        self._free, self._proxies = count, proxies
+        self._waiting = OrderedDict[str, deque[asyncio.Future[None]]]()
+        """By client, the one whose turn is next first."""
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns in one of the threads; raise Busy if its turn never comes."""
+        if self._free > 0:
+            self._free -= 1
+        else:
+            await self._turn()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._next()
+
+    async def _turn(self) -> None:
+        visitor = CURRENT.get()
+        client = "" if visitor is None else visitor.address(self._proxies)
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(client, deque()).append(called)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await called
+        except BaseException as exc:
+            if called.done() and not called.cancelled():  # it was called just now: the next one's turn
+                self._next()
+            if isinstance(exc, TimeoutError):
+                raise Busy("too much is under way: ask again in a while", after=int(PATIENCE)) from exc
+            raise
+
+    def _next(self) -> None:
+        """Call whoever is next; of those who gave up nothing is left but their place."""
+        while self._waiting:
+            client, line = self._waiting.popitem(last=False)
+            called = line.popleft()
+            if line:
+                self._waiting[client] = line
+            if not called.done():
+                called.set_result(None)
+                return
+        self._free += 1

@@ -1,0 +1,143 @@
+"""A stranger asks pages for more than they should weigh: filters, facets, links and rows add up, within bounds."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+import apsw
+import orjson
+import pytest
+from attacked import Attacked, attacked
+
+HEALTHY = 0.25
+"""Seconds in which the server says that it is well, whatever it is asked."""
+GROWTH = 150 << 20
+"""Bytes that a page may take while it is made."""
+LATE = 5.0
+"""Seconds after which a page is too late: each of its statements has its limit, and there may be many."""
+TRIES = 3
+"""See ``test_attacks``."""
+WIDTH = 60
+"""Columns of the wide table."""
+
+
+def fill(connection: apsw.Connection) -> None:
+    """Make rows of a megabyte, and columns by the dozen."""
+    numbers = "with recursive n(n) as (select 1 union all select n + 1 from n limit {})"
+    columns = [f"c{number}" for number in range(WIDTH)]
+    values = ", ".join(f"'v' || (n * {number + 7} % 5000)" for number in range(WIDTH))
+    connection.execute(f"""
+        create table fat(id integer primary key, body text, kind integer);
+        {numbers.format(250)} insert into fat select n, n || replace(hex(zeroblob(400000)), '0', 'x'), n % 3 from n;
+        create view seen as select id, body from fat;
+        create table made(id integer primary key, n integer,
+            body text as (printf('%.*c', 800000, 'x')) virtual);
+        {numbers.format(250)} insert into made(id, n) select n, n from n;
+        create table long(id integer primary key, t text, u text);
+        {numbers.format(100_000)} insert into long select n, 'row ' || (n * 7919 % 100000), hex(n * 31 % 1000) from n;
+        create table wide(id integer primary key, {", ".join(columns)});
+        {numbers.format(10_000)} insert into wide select n, {values} from n;
+    """)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    with attacked(tmp_path_factory.mktemp("fat"), content=fill, sql_time_limit_ms=1000) as server:
+        yield server
+        assert server.process.poll() is None, "it died"
+
+
+def facets(*kinds: str) -> str:
+    return "&".join(f"{kind}=c{number}" for kind in kinds for number in range(WIDTH))
+
+
+PAGES = {
+    "heavy rows": "fat.json?_size=max",
+    "heavy rows as lines": "fat.json?_size=max&_shape=array&_nl=on",
+    "heavy rows in a page": "fat?_size=max",
+    "heavy rows as CSV": "fat.csv?_size=max",
+    "heavy rows as a page of CSV": "fat.csv?_size=250",
+    "heavy rows, sorted": "fat.json?_size=max&_sort=body",
+    "heavy values, counted": "fat?_facet=body&_facet_size=max&_facet=kind",
+    "heavy rows of a view": "seen.json?_size=max",
+    "all heavy rows of a view": "seen.csv?_stream=on",
+    "heavy columns that are computed": "made.json?_size=max",
+    "all heavy columns that are computed": "made.csv?_stream=on",
+    "every facet there is": f"wide?{facets('_facet', '_facet_date', '_facet_array')}",
+    "every value of every facet": f"wide.json?_facet_size=max&{facets('_facet')}",
+    "every value of every facet in a page": f"wide?_facet_size=max&{facets('_facet')}",
+    "a long filter in each link": f"wide?c1__not={'A' * 50_000}",
+    "a long filter in each value of facets": f"wide.json?{facets('_facet')}&c1__not={'A' * 50_000}",
+    "a link to leave out each of a thousand filters": "wide?" + "&".join(f"c1__not={n:040}" for n in range(990)),
+    "a thousand patterns": "long?" + "&".join(f"t__notcontains=zz{number}" for number in range(990)),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_does_not_bloat(server: Attacked, page: str) -> None:
+    for _ in range(TRIES):
+        with server.watched() as watch:
+            told = server.ask(f"/attacked/{PAGES[page]}".encode())
+        broken = list(watch.unhealthy)
+        if watch.slowest > HEALTHY:
+            broken.append(f"its health took {watch.slowest * 1000:.0f} ms")
+        if watch.peak - server.resting > GROWTH:
+            broken.append(f"it took {watch.peak - server.resting >> 20} MB")
+        if told.seconds > LATE:
+            broken.append(f"it took {told.seconds:.2f} s")
+        if not broken:
+            break
+    assert not broken
+    assert told.status in {200, 400}
+
+
+@pytest.mark.parametrize("table", ["fat", "seen"])
+def test_heavy_rows_come_all_of_them_page_by_page(server: Attacked, table: str) -> None:
+    """A page that ends early says where the next one begins, by a key or by the number of rows before it."""
+    path, found, pages = f"/attacked/{table}.json?_size=max", list[int](), 0
+    while path:
+        answer = orjson.loads(server.ask(path.encode()).body)
+        found += [row["id"] for row in answer["rows"]]
+        path, pages = (answer["next_url"] or "").partition("attacked.example")[2], pages + 1
+    assert found == list(range(1, 251))
+    assert pages > 10
+
+
+def begun(server: Attacked, target: bytes) -> socket.socket:
+    """Ask for ``target`` and read none of the answer."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(30)
+    sock.connect(("127.0.0.1", server.port))
+    sock.sendall(b"GET %b HTTP/1.1\r\nhost: attacked.example\r\n\r\n" % target)
+    return sock
+
+
+def test_slow_pages_of_one_client_keep_nobody_else_waiting(server: Attacked) -> None:
+    """Two hundred of them kept everybody's pages for nine seconds, before clients took turns at the threads."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(begun(server, b"/attacked/long?t__contains=zzz&_sort=u"))
+        for _ in range(5):
+            page = server.ask(b"/attacked/long.json?id__gt=5&_size=1", source="127.0.0.2")
+            assert page.status == 200
+            assert page.seconds < 2.0
+
+
+def test_streams_that_nobody_reads_take_turns(server: Attacked) -> None:
+    """Three hundred of them held 600 MB and every other request for 20 s, before they had to wait for each other."""
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(begun(server, b"/attacked/wide.csv?_stream=on")) for _ in range(200)]
+        with server.watched() as watch:
+            time.sleep(1)
+            page = server.ask(b"/attacked/long.json?_sort=t&_size=1")
+        assert page.status == 200
+        assert page.seconds < LATE
+        assert not watch.unhealthy
+        assert watch.peak - server.resting < GROWTH
+        told = [sock.recv(12) for sock in socks[-100:]]
+        assert set(told) == {b"HTTP/1.1 429"}
+    deadline = time.monotonic() + 20  # those who left make room
+    while server.ask(b"/attacked/long.csv?_stream=on").status != 200:
+        assert time.monotonic() < deadline
