@@ -13,7 +13,7 @@ from baked_core.failures import Failures
 from baked_core.http import ASGIApp, Handler, HttpRequest, Receive, Response, Scope, Send, Sendable
 from baked_core.permissions.door import Door
 from baked_core.request import Serving
-from baked_core.urls import tilde_encode
+from baked_core.urls import tilde_encode, with_slashes
 from baked_core.views.named import named
 from baked_core.views.row import row
 
@@ -49,6 +49,8 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live as long as the server does."""
+        if b"%2" in scope.get("raw_path", b""):
+            scope["path"] = with_slashes(scope["path"], scope["raw_path"])
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and (handler := self._find(scope)):

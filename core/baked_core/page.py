@@ -47,6 +47,16 @@ class IndexPage(Page, frozen=True, kw_only=True):
     """All databases."""
 
     databases: tuple[Database, ...]
+    by_relationships: bool = False
+
+    def tables(self, database: Database) -> list[Table]:
+        """Return the tables of a database, the largest first, or those that most others are related to."""
+
+        def weight(table: Table) -> tuple[int, int, str]:
+            related = len(table.foreign_keys) + len(table.incoming) if self.by_relationships else 0
+            return -related, -table.count, table.name
+
+        return sorted((table for table in database.tables.values() if not table.hidden), key=weight)
 
 
 class DatabasePage(Page, frozen=True, kw_only=True):
@@ -58,6 +68,7 @@ class DatabasePage(Page, frozen=True, kw_only=True):
     hidden: frozenset[str]
     """Names among them that are shown apart."""
     allow_sql: bool
+    show_hidden: bool = False
     queries: tuple[Canned, ...] = ()
     table_metadata: Metadata = field(default_factory=dict[str, object])
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from math import isinf
 from typing import Final
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, unquote
 
 from msgspec import Struct, field
 
@@ -16,6 +16,7 @@ _ENCODED: Final = [chr(byte) if byte in _SAFE else "+" if byte == ord(" ") else 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*").fullmatch
 _ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
+_SLASH: Final = re.compile("%2F", re.IGNORECASE)
 _TILDE: Final = re.compile(rb"~([0-9A-Fa-f]{2})")
 
 _CANONICAL: Final = re.compile(r"[A-Za-z0-9_~+:,-]*").fullmatch
@@ -60,6 +61,13 @@ def tilde_decode(segment: str) -> str:
 def is_canonical(segment: str) -> bool:
     """Tell whether a segment of a path holds only what our own URLs hold."""
     return _CANONICAL(segment) is not None
+
+
+def with_slashes(path: str, raw: bytes) -> str:
+    """Return a decoded ``path`` in which each slash that came as ``%2F`` is ``~2F``: it belongs to a name."""
+    plain = raw.decode("latin-1")
+    before, end = path.removesuffix(unquote(plain)), unquote(_SLASH.sub("~2F", plain))
+    return before + end if before != path else path
 
 
 def encode_key(values: Sequence[Value]) -> str:

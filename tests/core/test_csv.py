@@ -112,3 +112,9 @@ def test_a_client_sees_that_a_stream_is_cut(tmp_path: Path) -> None:
         assert response.status == 200
         with pytest.raises(http.client.IncompleteRead):
             response.read()
+
+
+def test_a_browser_saves_csv_under_a_name(serve: Serve) -> None:
+    client = serve(data="create table t(a)")
+    assert client.get("/data/t.csv").headers["content-type"] == "text/csv; charset=utf-8"
+    assert client.get("/data/t.csv?_dl=on").headers["content-disposition"] == 'attachment; filename="t.csv"'

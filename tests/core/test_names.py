@@ -106,6 +106,29 @@ def test_percent_encoding_is_sent_to_the_canonical_address(serve: Serve, plain: 
     assert response.status_code == 200
 
 
+SLASHED = ["a/b", "/", "odd name/#.x", "a//b/"]
+
+
+@pytest.mark.parametrize("root", ["", "/mounted"])
+@pytest.mark.parametrize("name", SLASHED)
+def test_a_slash_in_a_name_may_come_percent_encoded(serve: Serve, name: str, root: str) -> None:
+    client = serve(data=sql(name), settings={"base_url": root} if root else {})
+    for encoded in (quote(name, safe=""), quote(name, safe="").replace("%2F", "%2f")):
+        for path in (f"/data/{encoded}", f"/data/{encoded}/{encoded}"):
+            for way in {path, root + path}:
+                response = client.get(way)
+                if response.status_code == 302:
+                    assert response.headers["location"].startswith(f"{root}/data/{tilde_encode(name)}")
+                    response = client.get(response.headers["location"])
+                assert response.status_code == 200
+
+
+def test_an_encoded_slash_parts_no_names(serve: Serve) -> None:
+    client = serve(data="create table t(a)")
+    assert client.get("/data%2Ft").status_code == 404
+    assert client.get("/data/t").status_code == 200
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if "/" not in name and name not in {"", ".", ".."}])
 def test_a_database(serve: Serve, name: str) -> None:
     client = serve(**{name: "create table t(a); insert into t values(1)"})

@@ -179,6 +179,28 @@ def test_a_database_can_be_downloaded_from_its_page(serve: Serve) -> None:
     assert "/other.db" not in off
 
 
+def test_the_index_shows_the_largest_tables_first_or_those_with_most_relationships(serve: Serve) -> None:
+    sql = "create table a(x); create table big(x); insert into big values (1), (2); create table c(x references a(x))"
+    client = serve(data=sql)
+
+    def names(query: str) -> list[str]:
+        (database,) = client.get(f"/.json{query}").json()["databases"]
+        shown = re.findall(r'href="/data/(\w+)"', client.get(f"/{query}").text)
+        assert shown == [each["name"] for each in database["tables_and_views_truncated"]]
+        return shown
+
+    assert names("") == ["big", "a", "c"]
+    assert names("?_sort=relationships") == ["a", "c", "big"]
+    assert client.get("/.json?_sort=relationship").json()["error"].endswith("did you mean 'relationships'?")
+
+
+def test_hidden_tables_can_be_shown_at_once(serve: Serve) -> None:
+    client = serve(data="create table t(a); create virtual table f using fts5(a)")
+    assert '<details class="hidden-tables">' in client.get("/data").text
+    assert '<details class="hidden-tables" open>' in client.get("/data?_show_hidden=1").text
+    assert client.get("/data.json?_show_hidden=1").json() == client.get("/data.json").json()
+
+
 def test_the_index_counts_no_view_that_cannot_be_read(serve: Serve) -> None:
     page = serve(data="create table t(a); create view v as select a from t; create view w as select b from gone")
     assert "0 rows in 1 table, 1 view" in " ".join(page.get("/").text.split())

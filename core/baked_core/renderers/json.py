@@ -139,12 +139,11 @@ def _envelope(page: DataPage, rows: object, request: Request) -> Body:
 
 
 def _index(page: IndexPage, request: Request) -> Body:
-    databases = [_summary(each, request) for each in page.databases]
+    databases = [_summary(each, page.tables(each), request) for each in page.databases]
     return {"ok": True, "databases": databases, "metadata": _described(page)}
 
 
-def _summary(database: Database, request: Request) -> Body:
-    shown = [table for table in database.tables.values() if not table.hidden]
+def _summary(database: Database, shown: Sequence[Table], request: Request) -> Body:
     hidden = [table for table in database.tables.values() if table.hidden]
     return {
         "name": database.name,

@@ -14,7 +14,7 @@ async def database(request: Request) -> DatabasePage | Redirect:
     if request.args.get("sql"):
         suffix = "" if request.format == "html" else request.format
         return Redirect(request.urls.query(found.name, suffix, request.args.pairs))
-    request.args.check(FORMAT_ARGUMENTS)
+    request.args.check({*FORMAT_ARGUMENTS, "_show_hidden"})
     everything = request.serving.baked.manifest.metadata
     said = of_database(everything, found.name)
     relations: list[Table | View] = [*found.tables.values(), *found.views.values()]
@@ -28,6 +28,7 @@ async def database(request: Request) -> DatabasePage | Redirect:
         tables=tuple(found.tables.values()),
         views=tuple(found.views.values()),
         hidden=frozenset(hidden),
+        show_hidden=request.args.flag("_show_hidden"),
         allow_sql=request.serving.allows_sql(found.name),
         queries=all_of(everything, found.name),
         table_metadata=said.get("tables") or {},
