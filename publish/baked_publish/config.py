@@ -13,9 +13,11 @@ from baked_core.manifest import Database
 from baked_core.permissions.rules import KEYS
 from baked_core.settings import SETTINGS, Setting
 from baked_publish import permitted
+from baked_publish.document import Document
 from baked_publish.errors import ConfigError
 from baked_publish.kinds import (
     ASSETS,
+    BY_NAME,
     DATE,
     FACETS,
     LANGUAGE,
@@ -32,7 +34,7 @@ from baked_publish.kinds import (
 )
 from baked_publish.merging import merge
 from baked_publish.report import Report
-from baked_publish.shapes import is_object
+from baked_publish.shapes import inner, is_object
 from baked_publish.suggest import nearest
 
 PROJECT: Final = "publish.yaml"
@@ -125,63 +127,37 @@ def _columns(database: Database) -> dict[str, list[str]]:
     return {name: [column.name for column in columns] for name, columns in {**tables, **views}.items()}
 
 
+Place = Callable[[tuple[str, ...]], str]
+"""Tells file and line of a key, by the keys that lead there."""
+
+
 def load(
-    files: Sequence[Path], settings: Sequence[tuple[str, str]] = (), inline: Mapping[str, Any] | None = None
+    files: Sequence[Path],
+    settings: Sequence[tuple[str, str]] = (),
+    inline: Mapping[str, Any] | None = None,
+    place: Place = lambda _: PROJECT,
 ) -> Config:
     """Read ``files``, the earlier the stronger, and ``settings`` from the command line, stronger than any file.
 
-    ``inline`` is what ``publish.yaml`` says itself, stronger than the files that it names.
+    ``inline`` is what ``publish.yaml`` says itself, stronger than the files that it names, and ``place`` where.
 
-    Raises ConfigError, naming file, path and value, for what is not known or not of the right kind.
+    Raises ConfigError, naming file, line and value, for what is not known or not of the right kind.
     """
-    merged: JSON = {}
-    own: list[str] = []
-    for file in reversed(files):
-        value = _read(file)
-        own += _check(value, ROOT, file, ())
-        merged = merge(merged, value)
+    documents = [Document.read(file, such="title: Votes") for file in reversed(files)]
+    said: list[tuple[JSON, Place]] = [(each.value, each.place) for each in documents]
     if inline:
-        own += _check(dict(inline), ROOT, Path(PROJECT), ())
-        merged = merge(merged, dict(inline))
-    from_files = merged.pop("settings", {})
-    given = {name: _setting(name, text) for name, text in settings}
-    values = {**{name: _setting(name, value) for name, value in from_files.items()}, **given}
+        said.append((dict(inline), place))
+    merged: JSON = {}
+    values: JSON = {}
+    own: list[str] = []
+    for value, where in said:
+        own += _check(value, ROOT, where, ())
+        for name, wanted in inner(value, "settings").items():
+            values[name] = _setting(name, wanted, f"{where(('settings', name))}: ")
+        merged = merge(merged, {key: each for key, each in value.items() if key != "settings"})
+    values |= {name: _setting(name, text) for name, text in settings}
     differing = {name: value for name, value in values.items() if value != SETTINGS[name].default}
     return Config(merged, differing, tuple(dict.fromkeys(own)))
-
-
-def _read(file: Path) -> JSON:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"the metadata file {str(file)!r} cannot be read: {exc}") from exc
-    value = _parse(file, text)
-    if not is_object(value):
-        raise ConfigError(f"{str(file)!r} holds {type(value).__name__}, not keys and values: see docs/metadata.md")
-    return value
-
-
-def _parse(file: Path, text: str) -> Any:
-    import yaml  # noqa: PLC0415 - JSON is YAML; a publish without metadata does without
-
-    class Loader(yaml.SafeLoader):
-        """YAML whose dates stay text and whose keys stand once."""
-
-    def mapping(loader: Any, node: yaml.MappingNode) -> JSON:
-        seen: JSON = {}
-        for key_node, value_node in node.value:
-            key = str(loader.construct_object(key_node, deep=True))
-            if key in seen:
-                raise ConfigError(f"{str(file)!r} line {key_node.start_mark.line + 1} has the key {key!r} twice")
-            seen[key] = loader.construct_object(value_node, deep=True)
-        return seen
-
-    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
-    Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _loader, node: node.value)
-    try:
-        return yaml.load(text, Loader) or {}  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as exc:
-        raise ConfigError(f"{str(file)!r} is neither YAML nor JSON: {' '.join(str(exc).split())}") from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,56 +220,59 @@ ROOT: Final = Level(
         "extra_css_urls": ASSETS,
         "extra_js_urls": ASSETS,
         "language": LANGUAGE,
-        "settings": OPEN,
+        "settings": BY_NAME,
     },
     {"databases": DATABASE},
 )
 
 
-def _check(value: JSON, level: Level, file: Path, path: tuple[str, ...]) -> Iterator[str]:
+def _check(value: JSON, level: Level, place: Place, path: tuple[str, ...]) -> Iterator[str]:
     """Yield the place of each key that is the publisher's own; raise ConfigError for what is not right."""
     for key, each in value.items():
-        where = ".".join((*path, key))
+        at = (*path, key)
+        where = ".".join(at)
         if level is QUERY and key in REFUSED:
-            raise ConfigError(f"{str(file)!r}: {where!r} is refused: {REFUSED[key]}")
+            raise ConfigError(f"{place(at)}: {where!r} is refused: {REFUSED[key]}")
         if key in level.below:
-            yield from _check_below(each, level.below[key], file, (*path, key))
+            yield from _check_below(each, level.below[key], place, at)
         elif key not in level.keys:
             if key in KEYS:
-                raise ConfigError(f"{str(file)!r}: {where!r} is not a key of a {level.what}: see docs/permissions.md")
+                raise ConfigError(f"{place(at)}: {where!r} is not a key of a {level.what}: see docs/permissions.md")
             if suggestion := nearest(key, [*level.keys, *level.below]):
-                raise ConfigError(f"{str(file)!r}: {where!r} is not a key of a {level.what}{suggestion}")
+                raise ConfigError(f"{place(at)}: {where!r} is not a key of a {level.what}{suggestion}")
             yield where
         elif not level.keys[key][0](each):
             told = "is not right" if key in SECRET else f"is {each!r}"
-            raise ConfigError(f"{str(file)!r}: {where!r} {told}, it must be {level.keys[key][1]}")
+            raise ConfigError(f"{place(at)}: {where!r} {told}, it must be {level.keys[key][1]}")
 
 
-def _check_below(value: Any, level: Level, file: Path, path: tuple[str, ...]) -> Iterator[str]:
+def _check_below(value: Any, level: Level, place: Place, path: tuple[str, ...]) -> Iterator[str]:
     if not is_object(value):
-        raise ConfigError(f"{str(file)!r}: {'.'.join(path)!r} must hold one {level.what} by name, not {value!r}")
+        raise ConfigError(f"{place(path)}: {'.'.join(path)!r} must hold one {level.what} by name, not {value!r}")
     for name, each in value.items():
+        at = (*path, name)
         if level is QUERY and isinstance(each, str):  # Datasette's shorthand: the SQL alone
             continue
         if not is_object(each):
-            raise ConfigError(f"{str(file)!r}: {'.'.join((*path, name))!r} must hold keys and values, not {each!r}")
-        yield from _check(each, level, file, (*path, name))
+            raise ConfigError(f"{place(at)}: {'.'.join(at)!r} must hold keys and values, not {each!r}")
+        yield from _check(each, level, place, at)
         if level is QUERY and "sql" not in each:
-            raise ConfigError(f"{str(file)!r}: {'.'.join((*path, name))!r} has no sql: write the query there")
+            raise ConfigError(f"{place(at)}: {'.'.join(at)!r} has no sql: write the query there")
 
 
-def _setting(name: str, value: Any) -> Any:
+def _setting(name: str, value: Any, place: str = "") -> Any:
+    """Return the value of a setting; ``place`` is where a file says it, before what is wrong with it."""
     setting = SETTINGS.get(name)
     if name in REFUSED_SETTINGS:
-        raise ConfigError(f"setting {name!r} is refused: {REFUSED_SETTINGS[name]}")
+        raise ConfigError(f"{place}setting {name!r} is refused: {REFUSED_SETTINGS[name]}")
     if setting is None:
-        raise ConfigError(f"there is no setting {name!r}{nearest(name, SETTINGS)}: docs/settings.md lists them")
+        raise ConfigError(f"{place}there is no setting {name!r}{nearest(name, SETTINGS)}: docs/settings.md lists them")
     try:
         read = READ[setting.type](value)
     except (ValueError, KeyError):
         read = None
     if read is None or not setting.takes(read):
-        raise ConfigError(f"setting {name!r} is {value!r}, it must be {_wanted(setting)}")
+        raise ConfigError(f"{place}setting {name!r} is {value!r}, it must be {_wanted(setting)}")
     return read
 
 

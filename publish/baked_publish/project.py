@@ -1,6 +1,5 @@
 """The project: ``publish.yaml``, the one file that is kept in git beside databases, and what it makes the defaults."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from baked_publish import plugins
 from baked_publish.config import PROJECT, load
+from baked_publish.document import At, Document
 from baked_publish.errors import ConfigError
 from baked_publish.expectations import Expectation
 from baked_publish.shapes import is_list, is_object
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
 
 JSON = dict[str, Any]
-Lines = dict[tuple[str | int, ...], int]
 PATHS: Final = ("template_dir", "plugins_dir")
 READERS: Final = ("check", "bake", "image", "serve")
 """Commands beside those of targets that read FILES."""
@@ -53,13 +52,14 @@ class Project:
     @classmethod
     def read(cls, path: Path) -> "Project":
         """Read and validate ``path``; raise ConfigError with file, line and what is wrong."""
-        said, lines = _parse(path)
-        _validate(said, lines, path)
+        document = Document.read(path, such="databases: data.db")
+        said = document.value
+        _validate(document)
         metadata = said.get("metadata")
         inline = {**(metadata if is_object(metadata) else {})}
         if "settings" in said:
             inline["settings"] = said["settings"]
-        load((), (), inline)
+        load((), (), inline, lambda at: document.place(at if at[:1] == ("settings",) else ("metadata", *at)))
         checks = tuple(Expectation(**each) for each in said.get("checks", ()))
         return cls(path, said, checks, tuple(said.get("accept", ())), inline)
 
@@ -127,96 +127,49 @@ class Project:
         return f"{mount}:{self._beside(folder)}" if colon and folder else text
 
 
-def _parse(path: Path) -> tuple[JSON, Lines]:
-    import yaml  # noqa: PLC0415 - only a folder with a project pays for it
-
-    try:
-        node: Any = yaml.compose(path.read_text("utf-8-sig"), yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{str(path)!r} cannot be read: {exc}") from exc
-    except yaml.YAMLError as exc:
-        raise ConfigError(f"{str(path)!r} is not YAML: {' '.join(str(exc).split())}") from exc
-    lines: Lines = {}
-    value: Any = _value(node, (), lines, path) if node is not None else {}
-    if not is_object(value):
-        raise ConfigError(f"{path}:1: keys and values are needed, such as `databases: data.db`")
-    return value, lines
-
-
-def _value(node: Any, at: tuple[str | int, ...], lines: Lines, path: Path) -> Any:
-    """Return what a node of YAML says, and note the line of each key."""
-    import yaml  # noqa: PLC0415
-
-    lines.setdefault(at, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        found: JSON = {}
-        for key_node, value_node in node.value:
-            key, line = str(key_node.value), key_node.start_mark.line + 1
-            if key in found:
-                raise ConfigError(f"{path}:{line}: the key {key!r} stands here a second time")
-            lines[*at, key] = line
-            found[key] = _value(value_node, (*at, key), lines, path)
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(each, (*at, number), lines, path) for number, each in enumerate(node.value)]
-    if node.tag == "tag:yaml.org,2002:timestamp":  # a day stays the text that it is
-        return node.value
-    loader: Any = yaml.SafeLoader("")
-    try:
-        said = loader.construct_object(node)
-        json.dumps(said, allow_nan=False, ensure_ascii=False).encode()
-    except yaml.YAMLError as exc:
-        raise ConfigError(f"{path}:{lines[at]}: {' '.join(str(exc).split())}") from exc
-    except (TypeError, ValueError) as exc:
-        raise ConfigError(f"{path}:{lines[at]}: {str(node.value)!r} is nothing that JSON can say") from exc
-    finally:
-        loader.dispose()
-    return said
-
-
-def _validate(said: JSON, lines: Lines, path: Path) -> None:
+def _validate(document: Document) -> None:
     from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - only a folder with a project pays for it
 
     from baked_publish.schema import schema  # noqa: PLC0415 - it imports the targets that the file names
 
-    known = [each.target for each in plugins.installed()]
+    said, known = document.value, [each.target for each in plugins.installed()]
     named = said.get("targets", {})
     for target in named if is_object(named) else ():
         if target not in known:
-            line = lines["targets", target]
-            raise ConfigError(f"{path}:{line}: {target!r} is not a target{nearest(target, known)}: {', '.join(known)}")
+            place = document.place(("targets", target))
+            raise ConfigError(f"{place}: {target!r} is not a target{nearest(target, known)}: {', '.join(known)}")
     wanted = {*(named if is_object(named) else ()), *([said["target"]] if said.get("target") in known else ())}
     held = schema(wanted or None)
-    errors = [each for error in Draft202012Validator(held).iter_errors(said) for each in _problems(error, held, lines)]
+    found = Draft202012Validator(held).iter_errors(said)
+    errors = sorted((document.line(at), words) for error in found for at, words in _problems(error, held))
     if errors:
-        raise ConfigError("\n".join(f"{path}:{line}: {words}" for line, words in sorted(errors)))
+        raise ConfigError("\n".join(f"{document.path}:{line}: {words}" for line, words in errors))
 
 
-def _problems(error: "ValidationError", held: JSON, lines: Lines) -> Iterator[tuple[int, str]]:
-    """Yield line and words of what the schema ``held`` finds wrong."""
+def _problems(error: "ValidationError", held: JSON) -> Iterator[tuple[At, str]]:
+    """Yield place and words of what the schema ``held`` finds wrong."""
     at, kind = tuple(error.instance_path), error.kind
     where = ".".join(map(str, at))
-    line = lines.get(at, 1)
     if isinstance(kind, kind.AdditionalProperties):
         known = list(_within(held, error.schema_path[:-1])["properties"])
         for key in kind.unexpected:
             of = f" of {where}" if where else ""
-            yield lines.get((*at, key), line), f"{key!r} is not a key{of}{nearest(key, known)}"
+            yield (*at, key), f"{key!r} is not a key{of}{nearest(key, known)}"
     elif isinstance(kind, kind.Required):
-        yield line, f"{where or 'the file'} needs {kind.property!r}"
+        yield at, f"{where or 'the file'} needs {kind.property!r}"
     elif isinstance(kind, kind.AnyOf) and "sql" in str(error.instance):
-        yield line, f"{where} needs one of at_least, at_most, equals, no_rows"
+        yield at, f"{where} needs one of at_least, at_most, equals, no_rows"
     elif isinstance(kind, kind.AnyOf):
-        yield line, f"{where} is {error.instance!r}, which cannot be"
+        yield at, f"{where} is {error.instance!r}, which cannot be"
     elif isinstance(kind, kind.Type):
         wanted = " or ".join(KINDS.get(each, each) for each in kind.types)
-        yield line, f"{where} is {error.instance!r}, it must be {wanted}"
+        yield at, f"{where} is {error.instance!r}, it must be {wanted}"
     elif isinstance(kind, kind.Enum):
         options = list(map(str, kind.options))
         near = nearest(str(error.instance), options)
-        yield line, f"{where} is {error.instance!r}{near}; it must be one of: {', '.join(options)}"
+        yield at, f"{where} is {error.instance!r}{near}; it must be one of: {', '.join(options)}"
     else:
-        yield line, f"{where} is {error.instance!r}, which cannot be: see docs/publish-yaml.md"
+        yield at, f"{where} is {error.instance!r}, which cannot be: see docs/publish-yaml.md"
 
 
 def _within(held: Any, path: Sequence[str | int]) -> Any:

@@ -1,0 +1,114 @@
+"""A Document: a file of YAML or JSON that a person writes, as plain JSON values and the line of each key."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from baked_publish.errors import ConfigError
+from baked_publish.shapes import is_object
+
+JSON = dict[str, Any]
+At = tuple[str | int, ...]
+"""Where in a document: the keys and numbers that lead there."""
+MERGE: Final = "tag:yaml.org,2002:merge"
+DAY: Final = "tag:yaml.org,2002:timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a file says, and where."""
+
+    path: Path
+    value: JSON
+    lines: Mapping[At, int] = field(default_factory=dict[At, int])
+
+    @classmethod
+    def read(cls, path: Path, *, such: str) -> "Document":
+        """Read ``path``; raise ConfigError, with its line where there is one, for what is not keys and values.
+
+        ``such`` is an example of what it may say.
+        """
+        import yaml  # noqa: PLC0415 - JSON is YAML; a publish without metadata does without
+
+        try:
+            node: Any = yaml.compose(path.read_text("utf-8-sig"), yaml.SafeLoader)
+            reader = _Reader(path, yaml)
+            value: Any = reader.value(node, ()) if node is not None else {}
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigError(f"{str(path)!r} cannot be read: {exc}") from exc
+        except yaml.YAMLError as exc:
+            raise ConfigError(f"{str(path)!r} is neither YAML nor JSON: {' '.join(str(exc).split())}") from exc
+        except RecursionError as exc:
+            raise ConfigError(f"{str(path)!r} holds itself, or is nested too deeply") from exc
+        if not is_object(value):
+            raise ConfigError(f"{path}:1: keys and values are needed, such as `{such}`")
+        return cls(path, value, reader.lines)
+
+    def line(self, at: At) -> int:
+        """Return the line of a key, or of what is around it."""
+        while at and at not in self.lines:
+            at = at[:-1]
+        return self.lines.get(at, 1)
+
+    def place(self, at: At) -> str:
+        """Return file and line of a key, as editors read them."""
+        return f"{self.path}:{self.line(at)}"
+
+
+class _Reader:
+    """Turns YAML's nodes into values, and notes the lines of keys."""
+
+    def __init__(self, path: Path, yaml: Any) -> None:
+        self._path, self._yaml = path, yaml
+        self.lines: dict[At, int] = {}
+
+    def value(self, node: Any, at: At) -> Any:
+        """Return what a node says."""
+        self.lines.setdefault(at, node.start_mark.line + 1)
+        if isinstance(node, self._yaml.MappingNode):
+            return self._object(node, at)
+        if isinstance(node, self._yaml.SequenceNode):
+            return [self.value(each, (*at, number)) for number, each in enumerate(node.value)]
+        return node.value if node.tag == DAY else self._scalar(node, at)  # a day stays the text that it is
+
+    def _object(self, node: Any, at: At) -> JSON:
+        found: JSON = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == MERGE:
+                continue
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in found:
+                raise ConfigError(f"{self._path}:{line}: the key {key!r} stands here a second time")
+            self.lines[*at, key] = line
+            found[key] = self.value(value_node, (*at, key))
+        for merged in self._merged(node, at):
+            found = {**merged, **found}
+        return found
+
+    def _merged(self, node: Any, at: At) -> Iterator[JSON]:
+        """Yield what ``<<`` brings in, the strongest first."""
+        for key_node, value_node in node.value:
+            if key_node.tag == MERGE:
+                several = isinstance(value_node, self._yaml.SequenceNode)
+                for each in value_node.value if several else [value_node]:
+                    value = self.value(each, at)
+                    if not is_object(value):
+                        line = key_node.start_mark.line + 1
+                        raise ConfigError(f"{self._path}:{line}: `<<` takes keys and values, not {value!r}")
+                    yield value
+
+    def _scalar(self, node: Any, at: At) -> Any:
+        loader = self._yaml.SafeLoader("")
+        try:
+            said = loader.construct_object(node)
+            json.dumps(said, allow_nan=False, ensure_ascii=False).encode()
+        except self._yaml.YAMLError as exc:
+            raise ConfigError(f"{self._path}:{self.lines[at]}: {' '.join(str(exc).split())}") from exc
+        except (TypeError, ValueError) as exc:
+            said = f"{str(node.value)!r} is nothing that JSON can say"
+            raise ConfigError(f"{self._path}:{self.lines[at]}: {said}") from exc
+        finally:
+            loader.dispose()
+        return said
