@@ -45,12 +45,6 @@ class Filter(Struct, frozen=True):
         plain = self.operator.name == "exact" and not name.startswith("_") and "__" not in name
         return (name if plain else f"{name}__{self.operator.name}", self.value if self.operator.takes_value else "1")
 
-    @property
-    def sentence(self) -> str:
-        """The condition in words."""
-        words = f"{self.column.name} {self.operator.label}"
-        return f"{words} {said(self.value)}" if self.operator.takes_value else words
-
 
 def parse(name: str, value: str, columns: Mapping[str, Column]) -> Filter:
     """Read one argument of a table page; raise BadRequest for an unknown column or operator."""
@@ -68,9 +62,9 @@ def parse(name: str, value: str, columns: Mapping[str, Column]) -> Filter:
     return Filter(column, OPERATORS[operator], value)
 
 
-def said(value: str) -> str:
-    """Write a value as a sentence has it: a number as it is, a text in quotes."""
-    return value if _NUMBER(value) else f"“{value}”"
+def is_number(value: str) -> bool:
+    """Tell whether a value is a number as it stands."""
+    return _NUMBER(value) is not None
 
 
 def _number(value: str) -> Value:

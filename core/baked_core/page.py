@@ -143,8 +143,6 @@ class TablePage(DataPage, frozen=True, kw_only=True):
     size: int
     count: int | None = None
     """Rows on all pages; None if it was not asked for or took too long."""
-    sentence: str = ""
-    """What is shown, in English: ``28,258 rows where country = “US”``."""
     allow_sql: bool = False
     facets: tuple[FacetResult, ...] = ()
     facets_timed_out: tuple[str, ...] = ()

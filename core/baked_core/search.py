@@ -43,12 +43,6 @@ class Search(Struct, frozen=True):
         return (PREFIX + self.column if self.column else "_search", self.text)
 
     @property
-    def sentence(self) -> str:
-        """The search in words."""
-        where = f"{self.column} matches" if self.column else "search matches"
-        return f"{where} “{self.text}”"
-
-    @property
     def clause(self) -> Clause:
         """The search as a condition."""
         table = quote(self.index.table.name)
@@ -72,17 +66,18 @@ def parse(
 ) -> tuple[Search, ...]:
     """Read the searches of a URL; raise BadRequest for a column, mode or table that cannot be searched."""
     asked = [(name, value) for name, value in args.pairs if value and is_search(name, known)]
+    if not (asked or args.has("_fts_table", "_fts_pk", "_searchmode")):
+        return ()
+    index, mode = index_of(args, database, relation, known, said), _mode(args, said)
     if not asked:
         return ()
-    index = index_of(args, database, relation, known, said)
     if index is None:
         raise BadRequest(
             "{name!r} has no full-text index to search: filter it with COLUMN__contains={text}",
             name=relation.name,
             text=asked[0][1],
         )
-    raw = _mode(args, said) == "raw"
-    return tuple(Search(index, _column(name, index), value, raw) for name, value in asked)
+    return tuple(Search(index, _column(name, index), value, mode == "raw") for name, value in asked)
 
 
 def is_search(name: str, known: Mapping[str, Column]) -> bool:
@@ -97,16 +92,16 @@ def index_of(
     name = args.get("_fts_table") or str(said.get("fts_table") or "") or _found(relation)
     rowid = relation.rowid if isinstance(relation, Table) else None
     key = args.get("_fts_pk") or str(said.get("fts_pk") or "") or rowid
+    if key is not None and key not in known and key != rowid:
+        raise BadRequest(
+            "_fts_pk={key!r} is no column of {name!r}", key=key, name=relation.name, near=nearest(key, known)
+        )
     if name is None or key is None:
         return None
     table = database.tables.get(name)
     if table is None or table.virtual not in MODULES:
         tables = [each.name for each in database.tables.values() if each.virtual in MODULES]
         raise BadRequest("{name!r} is no full-text table", name=name, near=nearest(name, tables))
-    if key not in known and key != rowid:
-        raise BadRequest(
-            "_fts_pk={key!r} is no column of {name!r}", key=key, name=relation.name, near=nearest(key, known)
-        )
     return Index(table, key)
 
 

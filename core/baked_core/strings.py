@@ -9,7 +9,7 @@ import orjson
 from markupsafe import Markup, escape
 
 from baked_core.errors import ManifestError, Words
-from baked_core.filters import Operator
+from baked_core.filters import Operator, is_number
 from baked_core.metadata import Metadata
 from baked_core.static import templates
 
@@ -42,6 +42,10 @@ class Strings:
     def title(self, english: str) -> str:
         """Return the title of one of the app's own pages; as it is where the language has none."""
         return str(self._texts.get(f"title.{english}", english))
+
+    def value(self, value: str) -> str:
+        """Write a value of a condition: a number as it is, a text in quotes."""
+        return value if is_number(value) else self("quoted", text=value)
 
     def error(self, words: Words) -> str:
         """Say what went wrong; in English where the language has no words for it, or not with those values."""

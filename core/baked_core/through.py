@@ -23,11 +23,6 @@ class Through(Struct, frozen=True):
     value: str
 
     @property
-    def sentence(self) -> str:
-        """The condition in words."""
-        return f"{self.key.other_table}.{self.column.name} = “{self.value}”"
-
-    @property
     def clause(self) -> Clause:
         """The condition as SQL."""
         condition = OPERATORS["exact"].clause(self.column, self.value)

@@ -62,7 +62,7 @@ def test_values_of_a_tables_extras(client: TestClient) -> None:
     assert body["query"] == {"sql": sql, "params": {"p0": "a"}}
     again = client.get("/data/-/query.json", params={"sql": sql, **body["query"]["params"]}).json()
     assert again["rows"][:1] == body["rows"]
-    assert body["human_description_en"] == "where name > “a” sorted by name descending"
+    assert body["human_description_en"] == 'where name > "a" sorted by name descending'
     assert (body["columns"], body["all_columns"]) == (["id", "name"], ["id", "name", "kind"])
     assert body["primary_keys"] == ["id"]
     assert body["column_details"]["name"] == {

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from baked_core.filters import Filter, said
+from baked_core.filters import OPERATORS, Filter
 from baked_core.page import Link, TablePage
 from baked_core.request import Request
 from baked_core.search import Search, is_search
 from baked_core.strings import Strings
 from baked_core.table_query import ARGUMENTS, columns_of
+from baked_core.through import Through
 
 Pair = tuple[str, str]
 
 
 def conditions(page: TablePage, request: Request, say: Strings) -> list[Link]:
-    """Return the conditions, in the order in which ``sentence`` says them."""
+    """Return the conditions: searches, filters, those through other tables, and SQL."""
     return [Link(text, _without(page, request, pair)) for text, pair in _told(page, request, say)]
 
 
@@ -25,7 +26,7 @@ def _told(page: TablePage, request: Request, say: Strings) -> Iterator[tuple[str
     filters = [pair for pair in request.args.pairs if pair[0] not in ARGUMENTS and not is_search(pair[0], known)]
     yield from zip([_searched(each, say) for each in query.searches], searches, strict=False)
     yield from zip([_filtered(each, say) for each in query.filters], filters, strict=False)
-    yield from zip([each.sentence for each in query.through], _named(pairs, "_through"), strict=False)
+    yield from zip([_through(each, say) for each in query.through], _named(pairs, "_through"), strict=False)
     yield from zip(query.wheres, _named(pairs, "_where"), strict=False)
 
 
@@ -41,7 +42,12 @@ def _searched(search: Search, say: Strings) -> str:
 
 def _filtered(found: Filter, say: Strings) -> str:
     words = f"{found.column.name} {say.operator(found.operator)}"
-    return f"{words} {said(found.value)}" if found.operator.takes_value else words
+    return f"{words} {say.value(found.value)}" if found.operator.takes_value else words
+
+
+def _through(found: Through, say: Strings) -> str:
+    column = f"{found.key.other_table}.{found.column.name}"
+    return f"{column} {say.operator(OPERATORS['exact'])} {say.value(found.value)}"
 
 
 def _without(page: TablePage, request: Request, pair: Pair) -> str:

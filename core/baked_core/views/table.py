@@ -9,7 +9,6 @@ from baked_core.errors import Forbidden
 from baked_core.metadata import NOTHING, about, of_database, of_table
 from baked_core.page import Redirect, TablePage
 from baked_core.request import Request
-from baked_core.sentence import sentence
 from baked_core.values import Row
 from baked_core.views import facets
 from baked_core.views.database import crumbs
@@ -89,7 +88,7 @@ async def _with_more(reading: Reading, page: TablePage) -> TablePage:
         page = replace(page, facets=found, facets_timed_out=late)
     if html or "suggested_facets" in wanted:
         page = replace(page, suggestions=await facets.suggested(reading))
-    return replace(page, sentence=sentence(page.count, reading.query), searchable=_searchable(reading))
+    return replace(page, searchable=_searchable(reading))
 
 
 def _searchable(reading: Reading) -> bool:
