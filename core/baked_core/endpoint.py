@@ -48,6 +48,16 @@ class Renderers:
             found = self._known[name] = self._made(name)
         return found
 
+    def warm(self) -> None:
+        """Load those that are made when somebody asks, with the templates."""
+        from baked_core.renderers.html import Html  # noqa: PLC0415 - see _made
+
+        html = Html(self._baked.root, self._baked.manifest.metadata)
+        html.warm()
+        self._known.setdefault("html", html.render)
+        for name in ("csv", "atom"):
+            self._known.setdefault(name, self._made(name))
+
     def _made(self, name: str) -> Renderer:
         """Make a renderer that is not needed for the first answer, for jinja2 and streams are heavy."""
         if name == "csv":

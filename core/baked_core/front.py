@@ -1,7 +1,9 @@
 """The Front: answers what is asked for most straight from the scope, and leaves the rest to the routes."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from threading import Lock
 from typing import Any, Final
 
 from msgspec import Struct
@@ -16,6 +18,9 @@ from baked_core.request import Serving
 from baked_core.urls import tilde_encode, with_slashes
 from baked_core.views.named import named
 from baked_core.views.row import row
+
+SOON: Final = 1.0
+"""Seconds after the start until what was left out of it is loaded: whoever woke the site is answered before."""
 
 Life = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -46,6 +51,7 @@ class Front:
         self._life = life
         self._make = rest
         self._rest: ASGIApp | None = None
+        self._lock = Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live as long as the server does."""
@@ -56,9 +62,18 @@ class Front:
         elif scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and (handler := self._find(scope)):
             await self._answer(handler, scope, receive, send)
         else:
+            await self._others()(scope, receive, send)
+
+    def warm(self) -> None:
+        """Load what the first page of HTML and the rarer pages need: a quarter of a second, in which nobody waits."""
+        self._others()
+        self.kit.renderers.warm()
+
+    def _others(self) -> ASGIApp:
+        with self._lock:
             if self._rest is None:
                 self._rest = self._make(self.kit)
-            await self._rest(scope, receive, send)
+            return self._rest
 
     async def _answer(self, handler: Handler | Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         http = HttpRequest(scope, receive)
@@ -93,8 +108,11 @@ class Front:
         await receive()
         try:
             async with self._life():
+                loop = asyncio.get_running_loop()
+                warming = loop.call_later(SOON, loop.run_in_executor, None, self.warm)
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
+                warming.cancel()
         except Exception as exc:
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             raise

@@ -1,12 +1,13 @@
 """Pages as HTML: a template for each kind of page, the publisher's own before ours. Needs no script."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, Template
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, Template, TemplateError
 from markupsafe import Markup
 
 from baked_core import static
@@ -104,6 +105,12 @@ class Html:
         )
         status = page.status if isinstance(page, ErrorPage | QueryPage) else 200
         return Response(body, status, media_type="text/html")
+
+    def warm(self) -> None:
+        """Compile the templates; one of the publisher's that is wrong says so on its page."""
+        for path in sorted(templates().glob("*.html")):
+            with suppress(TemplateError):
+                self._environment.get_template(path.name)
 
     def _title(self, page: Page) -> str:
         """Return what a page is called: in the publisher's words, or in those of the language."""
