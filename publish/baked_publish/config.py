@@ -52,12 +52,12 @@ REFUSED: Final = {
     "is_private": "it belongs to queries that readers store: write allow: {id: NAME} for a query of one person",
 }
 """Keys of a canned query that mean something in Datasette, and why not here."""
-REFUSED_SETTINGS: Final = {
-    **dict.fromkeys(("max_insert_rows", "max_post_body_bytes"), "what is published can only be read: take it out"),
+IDLE_SETTINGS: Final = {
+    **dict.fromkeys(("max_insert_rows", "max_post_body_bytes"), "what is published can only be read"),
     **dict.fromkeys(("allow_signed_tokens", "max_signed_tokens_ttl"), "nobody signs in here: give out tokens instead"),
     "template_debug": "pages never show their variables: look at a template with `publish serve --reload`",
 }
-"""Settings that mean something in Datasette, and why not here."""
+"""Settings that mean something in Datasette, and why not here: left out where a file of Datasette's says them."""
 ROWIDS: Final = {"rowid", "_rowid_", "oid"}
 
 
@@ -71,11 +71,15 @@ class Config:
     """Only what differs from the defaults in ``baked_core.settings``."""
     own: tuple[str, ...] = ()
     """Keys of the publisher's own among the metadata, with their places: kept for templates, they mean nothing here."""
+    idle: tuple[str, ...] = ()
+    """Settings of Datasette's that do nothing here."""
 
     def check(self, databases: Mapping[str, Database]) -> Iterator[str]:
         """Yield a warning for each key, database, table and column that the metadata names and nobody has."""
         for key in self.own:
             yield f"metadata key {key!r} means nothing here; it is kept, for templates of your own"
+        for name in self.idle:
+            yield f"setting {name!r} does nothing here: {IDLE_SETTINGS[name]}"
         for name, about in self.metadata.get("databases", {}).items():
             if name not in databases:
                 yield f"metadata names a database {name!r} that is not published{nearest(name, databases)}"
@@ -150,14 +154,17 @@ def load(
     merged: JSON = {}
     values: JSON = {}
     own: list[str] = []
+    idle: list[str] = []
     for value, where in said:
         own += _check(value, ROOT, where, ())
-        for name, wanted in inner(value, "settings").items():
-            values[name] = _setting(name, wanted, f"{where(('settings', name))}: ")
+        wished = inner(value, "settings")
+        idle += [name for name in wished if name in IDLE_SETTINGS]
+        for name in wished.keys() - IDLE_SETTINGS.keys():
+            values[name] = _setting(name, wished[name], f"{where(('settings', name))}: ")
         merged = merge(merged, {key: each for key, each in value.items() if key != "settings"})
     values |= {name: _setting(name, text) for name, text in settings}
     differing = {name: value for name, value in values.items() if value != SETTINGS[name].default}
-    return Config(merged, differing, tuple(dict.fromkeys(own)))
+    return Config(merged, differing, tuple(dict.fromkeys(own)), tuple(dict.fromkeys(idle)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +270,8 @@ def _check_below(value: Any, level: Level, place: Place, path: tuple[str, ...]) 
 def _setting(name: str, value: Any, place: str = "") -> Any:
     """Return the value of a setting; ``place`` is where a file says it, before what is wrong with it."""
     setting = SETTINGS.get(name)
-    if name in REFUSED_SETTINGS:
-        raise ConfigError(f"{place}setting {name!r} is refused: {REFUSED_SETTINGS[name]}")
+    if name in IDLE_SETTINGS:
+        raise ConfigError(f"{place}setting {name!r} does nothing here: {IDLE_SETTINGS[name]}")
     if setting is None:
         raise ConfigError(f"{place}there is no setting {name!r}{nearest(name, SETTINGS)}: docs/settings.md lists them")
     try:

@@ -108,9 +108,6 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("databases: {d: {tables: {t: {column_types: {a: 3}}}}}", "it must be a type by column"),
         ("extra_css_urls: [{href: x}]", "must be a list of URLs"),
         ("extra_js_urls: /x.js", "must be a list of URLs"),
-        ("settings: {max_insert_rows: 3}", "setting 'max_insert_rows' is refused: what is published can only be read"),
-        ("settings: {template_debug: true}", "setting 'template_debug' is refused"),
-        ("settings: {allow_signed_tokens: false}", "nobody signs in here"),
         ("title: [x]", "'title' is .*, it must be a text"),
         ("databases: [d]", "'databases' must hold one database by name"),
         ("databases: {d: 3}", "'databases.d' must hold keys and values, not 3"),
@@ -133,11 +130,22 @@ def test_what_is_not_right_is_told_with_its_place(tmp_path: Path, text: str, sai
         ("cors", "maybe", "setting 'cors' is 'maybe', it must be on or off"),
         ("sql_time_limit_ms", "-1", "must be a whole number, 0 or more"),
         ("sql_time_limit_ms", "1.5", "must be a whole number, 0 or more"),
+        ("max_insert_rows", "3", "setting 'max_insert_rows' does nothing here: what is published can only be read"),
+        ("template_debug", "on", "setting 'template_debug' does nothing here: pages never show their variables"),
     ],
 )
 def test_a_wrong_setting_is_told_with_what_is_wanted(name: str, value: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load([], [(name, value)])
+
+
+def test_what_datasette_only_needs_to_write_is_left_out_of_its_file_and_told(tmp_path: Path) -> None:
+    found = loaded(tmp_path, "settings: {max_insert_rows: 3, allow_signed_tokens: off, default_page_size: 5}")
+    assert found.settings == {"default_page_size": 5}
+    assert list(found.check({})) == [
+        "setting 'max_insert_rows' does nothing here: what is published can only be read",
+        "setting 'allow_signed_tokens' does nothing here: nobody signs in here: give out tokens instead",
+    ]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def config(request: pytest.FixtureRequest) -> Config:
 @pytest.fixture
 def client(tmp_path: Path, config: Config) -> Iterator[TestClient]:
     baked = baked_of(tmp_path, metadata=config.metadata, settings=config.settings, files=FILES, schools=DATA)
-    assert [warning for warning in config.check(baked.manifest.databases) if "means nothing" not in warning] == []
+    assert [warning for warning in config.check(baked.manifest.databases) if "nothing here" not in warning] == []
     with TestClient(create_app(baked), follow_redirects=False) as client:
         yield client
 

@@ -77,7 +77,6 @@ def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
         ("databases:\n  d:\n    tables:\n      t:\n        size: 0\n", 5),
         ("databases:\n  d:\n    queries:\n      q: {title: x}\n", 4),
         ("title: x\nsettings:\n  cors: maybe\n", 3),
-        ("title: x\nsettings:\n  max_insert_rows: 3\n", 3),
         ("title: x\nsettings: 3\n", 2),
         ("databases:\n  d:\n    allow: {id: x}\n    tables: 3\n", 4),
     ],
