@@ -76,10 +76,7 @@ class Config:
 
     def check(self, databases: Mapping[str, Database]) -> Iterator[str]:
         """Yield a warning for each key, database, table and column that the metadata names and nobody has."""
-        for key in self.own:
-            yield f"metadata key {key!r} means nothing here; it is kept, for templates of your own"
-        for name in self.idle:
-            yield f"setting {name!r} does nothing here: {IDLE_SETTINGS[name]}"
+        yield from self._unused()
         for name, about in self.metadata.get("databases", {}).items():
             if name not in databases:
                 yield f"metadata names a database {name!r} that is not published{nearest(name, databases)}"
@@ -96,6 +93,12 @@ class Config:
                     if column not in known[table] and column not in ROWIDS:
                         where = f"{name}.{table}.{column}"
                         yield f"metadata names a column {where} that is not there{nearest(column, known[table])}"
+
+    def _unused(self) -> Iterator[str]:
+        for key in self.own:
+            yield f"metadata key {key!r} means nothing here; it is kept, for templates of your own"
+        for name in self.idle:
+            yield f"setting {name!r} does nothing here: {IDLE_SETTINGS[name]}"
 
     def require_permissions(self, databases: Mapping[str, Database], report: Report) -> None:
         """Raise ConfigError for a permission of something that is not there: what it should keep would be public."""

@@ -10,7 +10,7 @@ from house import CHECKOUT
 from starlette.testclient import TestClient
 
 from baked_core.app import create_app
-from baked_publish.config import DATABASE, QUERY, REFUSED_SETTINGS, ROOT, TABLE, Config, load
+from baked_publish.config import DATABASE, IDLE_SETTINGS, QUERY, ROOT, TABLE, Config, load
 
 PAGE = (CHECKOUT / "docs" / "metadata.md").read_text("utf-8")
 DATA = """
@@ -54,5 +54,5 @@ def test_the_example_shows_all_that_it_says(client: TestClient) -> None:
 @pytest.mark.parametrize("level", [ROOT, DATABASE, TABLE, QUERY], ids=lambda level: level.what)
 def test_every_key_stands_on_the_page(level: object) -> None:
     assert isinstance(level, type(ROOT))
-    missing = [key for key in (*level.keys, *level.below, *REFUSED_SETTINGS) if f"`{key}" not in PAGE]
+    missing = [key for key in (*level.keys, *level.below, *IDLE_SETTINGS) if f"`{key}" not in PAGE]
     assert missing == []
