@@ -136,9 +136,9 @@ def files_argument(*, required: bool = True) -> click.Argument:
     return click.Argument(["files"], nargs=-1, required=required, type=click.Path(path_type=Path, readable=False))
 
 
-def revision_argument() -> click.Argument:
-    """Return the optional argument REVISION."""
-    return click.Argument(["revision"], required=False)
+def changing() -> list[click.Parameter]:
+    """Return what a command takes that brings visitors to what is there: REVISION, and how long it may take."""
+    return [click.Argument(["revision"], required=False), *flags(Limit)]
 
 
 def publish_command(target: type[Publisher]) -> click.Command:
@@ -226,8 +226,8 @@ def make_program() -> Program:
         ),
         verb("status", commands.status, "Tell what is live as NAME, and whether it answers."),
         verb("history", commands.history, "List what is and was live as NAME, newest first."),
-        verb("rollback", commands.rollback, "Bring back what was live before, or REVISION.", revision_argument()),
-        verb("promote", commands.promote, "Send the visitors to the newest preview, or REVISION.", revision_argument()),
+        verb("rollback", commands.rollback, "Bring back what was live before, or REVISION.", *changing()),
+        verb("promote", commands.promote, "Send the visitors to the newest preview, or REVISION.", *changing()),
         verb("logs", commands.logs, "Show the log of what is live as NAME.", *flags(Following)),
         verb("unpublish", commands.unpublish, "Remove NAME and its history.", *flags(Consent)),
         command("plugins", commands.list_plugins, [], "List the installed targets, with version and origin."),

@@ -16,7 +16,7 @@ from baked_publish.bake import BakeOptions
 from baked_publish.builders.directory import Directory
 from baked_publish.console import voice
 from baked_publish.deadline import within
-from baked_publish.deployment import Candidate, Deployment
+from baked_publish.deployment import Candidate, Deployment, Finding
 from baked_publish.flags import collect, ways
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.options import missing, option
@@ -87,9 +87,9 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How long a publish may take."""
+    """How long what changes something may take."""
 
-    within: float | None = option(None, "Minutes for the whole publish; then it is given up, and what was live stays.")
+    within: float | None = option(None, "Minutes for all of it; then it is given up, and what was live stays.")
 
 
 def publish(target: type[Publisher], speech: Speech, report: Report, files: tuple[Path, ...], **values: Any) -> None:
@@ -167,9 +167,15 @@ def connected(
     target: type[Publisher], name: str, report: Report, values: dict[str, Any]
 ) -> Generator[Publisher, None, None]:
     """Make the Publisher of ``target`` with its options and a network."""
+    with with_options(target, completed(target, collect(target.options, values)), name, report) as publisher:
+        yield publisher
+
+
+@contextmanager
+def with_options(target: type[Publisher], options: Any, name: str, report: Report) -> Generator[Publisher, None, None]:
+    """Make the Publisher of ``target`` with a network."""
     import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
 
-    options = completed(target, collect(target.options, values))
     with httpx.Client(timeout=httpx.Timeout(30.0, read=VERIFYING)) as http:
         yield target(options, name, http, report)
 
@@ -212,8 +218,13 @@ def _url(at: Candidate | Deployment, speech: Speech) -> str:
 
 def doctor(target: type[Publisher], speech: Speech, report: Report, name: str, **values: Any) -> None:
     """Tell for each thing that a publish needs whether it is there, or what to do; fail if one is not."""
-    with connected(target, name, report, values) as publisher:
-        findings = publisher.doctor()
+    options = target.complete(collect(target.options, values))
+    findings = [
+        Finding(ok=False, what=each.metadata["needed"], fix=f"give {' or '.join(ways(target.target, each))}")
+        for each in missing(options)
+    ]
+    with with_options(target, options, name, report) as publisher:
+        findings += publisher.doctor()
     amiss = [each for each in findings if not each.ok]
     value = {"findings": [asdict(each) for each in findings]}
     lines = [f"ok    {each.what}" if each.ok else f"FIX   {each.what}: {each.fix}" for each in findings]
@@ -257,14 +268,24 @@ def history(publisher: Publisher, speech: Speech, _report: Report) -> None:
     speech.answer(value, results.listing(past))
 
 
-def rollback(publisher: Publisher, speech: Speech, report: Report, revision: str | None) -> None:
+def rollback(publisher: Publisher, speech: Speech, report: Report, revision: str | None, **values: Any) -> None:
     """Bring an older deployment back."""
-    answer_outcome(speech, "rollback", pipeline.rollback(publisher, revision, Wish(), report))
+    with within(values["within"]):
+        outcome = pipeline.rollback(publisher, revision, Wish(keep=_kept()), report)
+    answer_outcome(speech, "rollback", outcome)
 
 
-def promote(publisher: Publisher, speech: Speech, report: Report, revision: str | None) -> None:
+def promote(publisher: Publisher, speech: Speech, report: Report, revision: str | None, **values: Any) -> None:
     """Send the visitors to a preview."""
-    answer_outcome(speech, "promote", pipeline.promote(publisher, revision, Wish(), report))
+    with within(values["within"]):
+        outcome = pipeline.promote(publisher, revision, Wish(keep=_kept()), report)
+    answer_outcome(speech, "promote", outcome)
+
+
+def _kept() -> int | None:
+    """Return how many old deployments the project keeps; where nobody says it, the next publish removes some."""
+    said = project()
+    return None if said is None else said.said.get("keep")
 
 
 def logs(publisher: Publisher, _speech: Speech, _report: Report, *, follow: bool) -> None:

@@ -44,7 +44,8 @@ class Wish:
     dry_run: bool = option(False, "Show the plan and touch nothing.")
     force: bool = option(False, "Publish though nothing changed, or though live data would be lost.")
     max_row_loss: int = option(50, "Percent of a live table's rows that may vanish without --force.")
-    keep: int = option(5, "Old deployments that stay within reach of a rollback.")
+    keep: int | None = option(5, "Old deployments that stay within reach of a rollback.")
+    """None removes none of them."""
     accept: tuple[str, ...] = option((), ACCEPT)
     checks: tuple[Expectation, ...] = ()
     """What must hold of the bake, and of the candidate before visitors come."""
@@ -269,7 +270,8 @@ def _promote(publisher: Publisher, candidate: Candidate, wish: Wish, report: Rep
     report.step("promote", candidate.revision)
     deployment = publisher.promote(candidate)
     try:
-        publisher.prune(wish.keep)
+        if wish.keep is not None:
+            publisher.prune(wish.keep)
     except PublishError as exc:  # the publish itself is done
         report.warning(f"old deployments could not be removed: {exc}")
     return deployment

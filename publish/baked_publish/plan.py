@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from baked_core.manifest import Database, Manifest, Table
+from baked_core.manifest import Database, Manifest, Table, View
 from baked_publish.deployment import Change
 
 
@@ -48,6 +48,7 @@ def _databases(old: Mapping[str, Database], new: Mapping[str, Database]) -> Iter
         elif old[name].sha256 != new[name].sha256:
             yield Change("change", what, before=_weight(old[name]), after=_weight(new[name]))
             yield from _tables(name, old[name].tables, new[name].tables)
+            yield from _views(name, old[name].views, new[name].views)
 
 
 def _weight(database: Database) -> str:
@@ -81,6 +82,41 @@ def _table(what: str, old: Table, new: Table) -> Iterator[Change]:
     for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
             yield Change("change", f"column {name} of {what}", before=before[name], after=after[name])
+    yield from _keys(what, old, new)
+
+
+def _keys(what: str, old: Table, new: Table) -> Iterator[Change]:
+    if old.primary_keys != new.primary_keys:
+        was, is_now = (", ".join(table.primary_keys) or "none" for table in (old, new))
+        yield Change("change", f"primary key of {what}", was, is_now)
+    for kind, before, after in (
+        ("foreign key", _references(old), _references(new)),
+        ("index", _indexes(old), _indexes(new)),
+    ):
+        yield from (Change("remove", f"{kind} {each} of {what}") for each in sorted(before - after))
+        yield from (Change("add", f"{kind} {each} of {what}") for each in sorted(after - before))
+
+
+def _references(table: Table) -> set[str]:
+    return {
+        f"{', '.join(key.columns)} to {key.other_table} ({', '.join(key.other_columns)})" for key in table.foreign_keys
+    }
+
+
+def _indexes(table: Table) -> set[str]:
+    """Return the indexes that somebody made; those of constraints come and go with their columns."""
+    return {f"{index.name} ({', '.join(index.columns)})" for index in table.indexes if index.origin == "c"}
+
+
+def _views(database: str, old: Mapping[str, View], new: Mapping[str, View]) -> Iterator[Change]:
+    for name in sorted(view.name for view in {**old, **new}.values() if not view.hidden):
+        what = f"view {database}.{name}"
+        if name not in new:
+            yield Change("remove", what)
+        elif name not in old:
+            yield Change("add", what)
+        elif old[name].sql != new[name].sql:
+            yield Change("change", what)
 
 
 def _values(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

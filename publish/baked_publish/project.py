@@ -22,6 +22,7 @@ READERS: Final = ("check", "bake", "image", "serve")
 """Commands beside those of targets that read FILES."""
 VERBS: Final = ("status", "history", "rollback", "promote", "logs", "unpublish", "doctor")
 WISHES: Final = ("keep", "max_row_loss", "within")
+LIMITS: Final = ("within",)
 KINDS: Final = {
     "string": "a text",
     "integer": "a whole number",
@@ -88,7 +89,7 @@ class Project:
             wishes = {key: self.said[key] for key in WISHES if key in self.said}
             found[target] = {**common, **wishes, **own, **called}
             for verb in VERBS:
-                verbs[verb][target] = {**own, **called}
+                verbs[verb][target] = {**own, **called, **{key: self.said[key] for key in LIMITS if key in self.said}}
         return {**found, **verbs}
 
     def _common(self) -> JSON:

@@ -42,6 +42,7 @@ from baked_publish.verify import verify
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
 PAUSE = 0.05
 """Seconds between two questions of a visitor."""
+REGION = "region, such as europe-west1"
 CHANGES = {"POST", "PATCH", "DELETE"}
 
 
@@ -502,6 +503,17 @@ def test_a_check_that_only_the_real_image_could_meet_stops_nobody(shop: Shop) ->
     told = [each for each in shop.publisher().preflight() if "as Cloud Run checks them" in each.what]
     assert [each.ok for each in told] == [True]
     assert "could not be asked" in told[0].what
+
+
+def test_doctor_tells_what_is_missing_beside_the_rest(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = result("doctor", "cloudrun", code=PreflightError.exit_code)["findings"]
+    assert [(each["ok"], each["what"], each["fix"]) for each in findings] == [
+        (False, REGION, "give -r --region or BAKED_CLOUDRUN_REGION or CLOUDSDK_RUN_REGION"),
+        (True, findings[1]["what"], ""),
+    ]
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(shop.folder / "none.json"))
+    amiss = [each["what"] for each in result("doctor", "cloudrun", code=5)["findings"] if not each["ok"]]
+    assert amiss == ["Google Cloud project", REGION, "credentials for Google Cloud"]
 
 
 def test_doctor_tells_how_much_of_the_quotas_is_used(shop: Shop) -> None:

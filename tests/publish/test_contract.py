@@ -249,6 +249,15 @@ def test_old_deployments_are_pruned(bench: Bench) -> None:
     assert [each.live for each in bench.publisher().history()] == [True, False]
 
 
+def test_a_rollback_that_says_nothing_of_old_deployments_keeps_them_all(bench: Bench) -> None:
+    for version in (1, 2, 3):
+        bench.publish(version)
+    before = bench.revision()
+    pipeline.rollback(bench.publisher(), None, Wish(keep=None), Silent())
+    assert len(bench.publisher().history()) == 3
+    assert bench.revision() != before
+
+
 def test_two_publishes_at_once_do_not_interleave(bench: Bench) -> None:
     with bench.publisher().lock(), pytest.raises(LockedError):
         bench.publish(1)

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from baked_core.manifest import Column, Database, File, Manifest, Table
+from baked_core.manifest import Column, Database, File, ForeignKey, Index, Manifest, Table, View
 from baked_publish.plan import compare, losses
 
 
@@ -38,6 +38,32 @@ def test_rows_tables_and_columns_are_told_old_and_new() -> None:
         ("change", "table db.t", "10 rows", "12 rows"),
         ("remove", "column b of table db.t", "TEXT", None),
         ("add", "column c of table db.t", None, "TEXT"),
+    ]
+
+
+def test_keys_indexes_and_views_are_told() -> None:
+    def having(sha: str, changed: Table, *views: View) -> Manifest:
+        made = manifest(sha, t=changed)
+        return replace(made, databases={"db": replace(made.databases["db"], views={each.name: each for each in views})})
+
+    old = replace(
+        table(),
+        foreign_keys=(ForeignKey(("a",), "o", ("id",)),),
+        indexes=(Index("i", ("a",), unique=False, partial=False, origin="c"),),
+    )
+    new = replace(
+        table(), primary_keys=("a",), indexes=(Index("auto", ("a",), unique=True, partial=False, origin="pk"),)
+    )
+    kept, changed = View("kept", (), sql="1"), View("changed", (), sql="1")
+    live = having("1", old, kept, changed, View("gone", ()))
+    baked = having("2", new, kept, replace(changed, sql="2"), View("new", ()), View("inner", (), hidden=True))
+    assert told(live, baked)[1:] == [
+        ("change", "primary key of table db.t", "none", "a"),
+        ("remove", "foreign key a to o (id) of table db.t", None, None),
+        ("remove", "index i (a) of table db.t", None, None),
+        ("change", "view db.changed", None, None),
+        ("remove", "view db.gone", None, None),
+        ("add", "view db.new", None, None),
     ]
 
 

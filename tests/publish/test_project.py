@@ -12,7 +12,7 @@ from house import CHECKOUT
 from jsonschema_rs import meta
 from line import ROWS, make_database, program
 
-from baked_publish.errors import ConfigError
+from baked_publish.errors import ConfigError, TargetError
 from baked_publish.expectations import Expectation
 from baked_publish.keeper.record import Record
 from baked_publish.project import Project
@@ -109,6 +109,19 @@ def test_a_database_has_bake_options_of_its_own(here: Path, env: dict[str, str])
     assert "items" not in made["other"]["tables"]
     path.write_text(path.read_text().replace("[items]", "[itms]"))
     assert "did you mean 'items'?" in said(here, env, "bake", "-o", "third", code=3)["error"]["message"]
+
+
+def test_a_rollback_keeps_as_many_as_the_file_says_and_all_where_nobody_says_it(
+    here: Path, env: dict[str, str]
+) -> None:
+    for version in (1, 2, 3):
+        make_database(here / "data" / "data.db", version)
+        said(here, env, "local", "--keep", 9)
+    assert said(here.parent, env, "rollback", "local", "site", "--within", 5)["action"] == "rolled back"
+    assert len(said(here, env, "history", "local")["deployments"]) == 3
+    said(here, env, "rollback", "local", "--within", "0.00001", code=TargetError.exit_code)
+    said(here, env, "rollback", "local")
+    assert len(said(here, env, "history", "local")["deployments"]) == 2
 
 
 def test_without_a_file_publish_shows_its_help(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from baked_publish.keeper.files import make_folder
 from baked_publish.keeper.folder import home
 from baked_publish.keeper.lock import locked
 from baked_publish.ledger.lease import place
+from baked_publish.options import missing
 from baked_publish.publisher import BasePublisher, Can
 from baked_publish.registry.descriptor import Platform
 from baked_publish.report import Report
@@ -85,14 +86,14 @@ class CloudRunPublisher(BasePublisher):
             login = self._survey.login()
         except PreflightError as exc:
             return (Finding(ok=False, what="credentials for Google Cloud", fix=str(exc)),)
-        if not login.ok:
+        if not login.ok or missing(self.given):  # nothing more can be asked; what is missing is told by whoever asks
             return (login,)
         return (login, *self._preflight.findings())
 
     def doctor(self) -> Sequence[Finding]:
         """Look at all that a publish needs, and at how much of the quotas is used."""
         found = self.preflight()
-        return (*found, *self._preflight.quotas()) if found[0].ok else found
+        return (*found, *self._preflight.quotas()) if len(found) > 1 else found
 
     def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
         """Ask for an image of the platform's only kind."""
