@@ -5,10 +5,8 @@ taken for unchanged while its inode, size, time of writing and time of change of
 are the same, and only if both times lay well in the past when it was read: a clock's tick may hide a second write.
 """
 
-import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -19,14 +17,12 @@ import apsw
 
 from baked_core.errors import ManifestError
 from baked_core.manifest import Database, Manifest, canonical
-from baked_publish.cachedir import cache_home
-from baked_publish.errors import StorageError
+from baked_publish.notes import Notes
 from baked_publish.report import Report
 
 SETTLED: Final = 2_000_000_000
 """Nanoseconds since the last write after which a file's times tell of the next one; coarse for any file system."""
-MOST: Final = 1000
-"""Files remembered; the oldest are forgotten first."""
+NOTES: Final = Notes("known")
 KNOWLEDGE: Final = 3
 """Another number whenever the bake comes to know more of a file, so that what it knew before is asked for no longer."""
 
@@ -68,14 +64,12 @@ def recall(state: State | None) -> Database | None:
     """Return what was found in a file of exactly this state; None if it is not known."""
     if state is None:
         return None
+    said = NOTES.recall(state.key)
+    if said is None:
+        return None
     try:
-        path = _folder() / state.key
-        seal, _, said = path.read_bytes().partition(b" ")
-        if seal.decode() != sha256(said).hexdigest():
-            return None
         (found,) = Manifest.from_json(said).databases.values()
-        os.utime(path)
-    except (OSError, ValueError, ManifestError, StorageError):
+    except (ValueError, ManifestError):
         return None
     return found
 
@@ -84,25 +78,5 @@ def remember(state: State | None, found: Database, report: Report) -> None:
     """Keep what was found in a file of this state; where that is impossible, the next bake looks again."""
     if state is None:
         return
-    try:
-        folder = _folder()
-        partial = folder / f".{state.key}.{os.getpid()}"
-        said = Manifest("", {found.name: found}).to_json()
-        partial.write_bytes(sha256(said).hexdigest().encode() + b" " + said)
-        partial.replace(folder / state.key)
-        _forget(folder)
-    except (OSError, StorageError) as exc:
-        report.detail(f"{found.name} will be read again by the next bake: {exc}")
-
-
-def _folder() -> Path:
-    folder = cache_home() / "known"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-def _forget(folder: Path) -> None:
-    kept = sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime_ns, reverse=True)
-    for each in kept[MOST:]:
-        with suppress(OSError):
-            each.unlink()
+    if why := NOTES.remember(state.key, Manifest("", {found.name: found}).to_json()):
+        report.detail(f"{found.name} will be read again by the next bake: {why}")

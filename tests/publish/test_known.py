@@ -11,7 +11,7 @@ from line import make_database
 
 from baked_core.manifest import Database
 from baked_publish import bake as baking
-from baked_publish import known
+from baked_publish import known, notes
 from baked_publish.bake import BakeOptions, bake
 from baked_publish.config import Config
 from baked_publish.errors import SourceError
@@ -142,7 +142,7 @@ def test_a_file_that_turned_corrupt_is_refused(once: Bake, tmp_path: Path) -> No
 
 
 def test_the_oldest_are_forgotten(once: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known, "MOST", 2)
+    monkeypatch.setattr(notes, "MOST", 2)
     paths = [make_database(tmp_path / f"{number}.db", number) for number in range(3)]
     for path in paths:
         once(path)
