@@ -1,6 +1,8 @@
 """Each wall holds alone: the others are taken down, and a stranger tries what it is for."""
 
+import asyncio
 import time
+from contextlib import aclosing
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from strange import Asked, answered, source_at, within
 
 from baked_core.errors import BadRequest, OutOfMemory, QueryError, QueryTimeout
 from baked_core.source import Source
+from baked_core.strangers import desk, job
+from baked_core.strangers.job import Job
 from baked_core.walls import Walls
 
 NONE = Walls(read_only=False, authorizer=False, progress=False, alarm=False, killer=False, memory=False, room=False)
@@ -135,3 +139,35 @@ def test_memory_comes_back(source: Source) -> None:
         return [(await asked.answer("select 1")).rows]
 
     assert within(source, work) == [[[1]]]
+
+
+LINES = f"{NUMBERS}) select i, hex(zeroblob(500)) from n"
+"""CSV without an end, a kilobyte a line."""
+
+
+@pytest.mark.parametrize(("pause", "ended"), [(1.0, True), (0.0, False)])
+def test_who_asks_for_csv_and_takes_none_of_it_is_ended(
+    source: Source, monkeypatch: pytest.MonkeyPatch, pause: float, *, ended: bool
+) -> None:
+    """It held a process for as long as it liked; who takes something is left alone until the query's own limit."""
+    monkeypatch.setattr(desk, "STALLED", 0.2)
+    pauses = [pause]
+
+    async def work(asked: Asked) -> str:
+        taken = 0
+        try:
+            async with aclosing(asked.pool.stream(Job("data", LINES, (), 0.05, None, job.LINES))) as found:
+                async for rows in found:
+                    taken += len(rows.written or b"")
+                    if taken > desk.LEAST:
+                        await asyncio.sleep(pauses.pop() if pauses else 0)
+        except QueryTimeout:
+            assert taken > 10 * desk.LEAST
+            return "late"
+        except QueryError:
+            assert taken < 10 * desk.LEAST
+            return "ended"
+        return "whole"
+
+    assert within(source, work) == ("ended" if ended else "late")
+    assert answered(source, "select 1").rows == [[1]]

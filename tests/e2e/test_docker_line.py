@@ -42,6 +42,23 @@ def published(database: Path, *args: object) -> str:
     return done.stdout.strip()
 
 
+def test_strangers_are_locked_in_within_a_container_that_is_read_only(here: Path) -> None:
+    """All that needs no kernel of its own is armed there; sorting and JSON need no file to spill into."""
+    url = published(make_database(here / "data.db", 1))
+    told = httpx.get(f"{url}/-/versions.json").json()["strangers_sql"]
+    assert told["mode"] == "processes"
+    locks = {"memory", "file_size", "processes", "open_files", "seccomp", "ends_with_app", "first_to_go"}
+    assert locks <= set(told["armed"])
+    assert set(told["not_armed"]) <= {"landlock"}
+    sql = "with recursive n(n) as (select 1 union all select n + 1 from n limit 20000) select n from n order by -n"
+    assert httpx.get(f"{url}/data/-/query.json", params={"sql": sql}).json()["rows"][0] == {"n": 20000}
+    text = f"'{'[' * 500}{']' * 500}' || substr(' ', a.id)"
+    longest = f"select sum(length(json_pretty({text}))) from items a, items b, items c"
+    answer = httpx.get(f"{url}/data/-/query.json", params={"sql": longest}, timeout=LIMIT)
+    assert (answer.status_code, answer.json()["ok"]) == (400, False)
+    assert httpx.get(f"{url}/data/items.json?_sort=name&_size=1").json()["rows"]
+
+
 @pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "a connection a request"])
 def test_a_visitor_sees_no_mixed_state_and_a_port_that_closes_for_a_moment(here: Path, keep_alive: bool) -> None:  # noqa: FBT001
     data = here / "data.db"

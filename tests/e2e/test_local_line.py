@@ -15,6 +15,8 @@ import pytest
 from killed import STEPS
 from line import LIMIT, PROGRAM, Client, make_database, program, result
 
+from baked_publish.room import LOCKS
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -31,6 +33,17 @@ def published(database: Path, *args: object) -> str:
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
     return done.stdout.strip()
+
+
+def test_strangers_are_locked_in_under_a_keeper_as_the_doctor_says(here: Path) -> None:
+    url = published(make_database(here / "data.db", 1))
+    told = httpx.get(f"{url}/-/versions.json").json()["strangers_sql"]
+    assert told["mode"] == "processes"
+    findings = {each["what"]: each["ok"] for each in result("doctor", "local")["findings"]}
+    assert {LOCKS[name] for name in told["armed"]} == {LOCKS[name] for name in LOCKS if findings.get(LOCKS[name])}
+    assert {"memory", "file_size", "open_files", "processes", "seccomp"} <= set(told["armed"])
+    answer = httpx.get(f"{url}/data/-/query.json", params={"sql": "select count(*) as n from items"})
+    assert answer.json()["rows"] == [{"n": 500}]
 
 
 @pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "a connection a request"])

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import pty
 import random
 import re
 import string
@@ -16,7 +18,7 @@ import pytest
 from house import CHECKOUT
 from hypothesis import given
 from hypothesis import strategies as st
-from line import make_database, program, result
+from line import LIMIT, PROGRAM, make_database, program, result
 from stdnum import iban, luhn
 from stdnum.fi import hetu
 from stdnum.pl import pesel
@@ -469,3 +471,50 @@ def test_a_file_of_a_digest_is_looked_at_once(tmp_path: Path) -> None:
 def test_nothing_found_is_zero(tmp_path: Path) -> None:
     done = json.loads(program("check", make_database(tmp_path / "clean.db", 1), "--json").stdout)
     assert (done["ok"], done["exposures"]) == (True, [])
+
+
+def at_a_terminal(answer: bytes, env: dict[str, str], *words: object) -> tuple[int, str, str]:
+    """Run ``publish`` with a person at a terminal who says ``answer`` when asked; return code, output and the rest."""
+    ours, theirs = pty.openpty()
+    command, seen = [*PROGRAM, *map(str, words)], b""
+    surroundings = {**os.environ, "TERM": "dumb", "COLUMNS": "200", **env}
+    with subprocess.Popen(
+        command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=surroundings, text=True
+    ) as person:
+        os.close(theirs)
+        while True:
+            try:
+                seen += os.read(ours, 1 << 16)
+            except OSError:  # it has ended, and with it its side of the terminal
+                break
+            if answer and seen.rstrip().endswith(b"[y/N]:"):
+                os.write(ours, answer)
+                answer = b""
+        out = person.communicate(timeout=LIMIT)[0]
+    os.close(ours)
+    return person.returncode, out, seen.decode()
+
+
+def test_a_person_is_asked_and_says_no_or_yes(planted: Path, tmp_path: Path) -> None:
+    """``--yes`` answers other questions, not this one."""
+    env = {"BAKED_STATE_HOME": str(tmp_path / "state")}
+    words = ("local", planted, "--name", "asked", "--yes")
+    try:
+        code, out, seen = at_a_terminal(b"n\n", env, *words)
+        assert (code, out) == (14, "")
+        assert "Accept it all, and publish? [y/N]:" in seen
+        assert "--accept people.k:secret" in seen
+        result("status", "local", "asked", env=env, code=11)
+        code, out, seen = at_a_terminal(b"y\n", env, *words)
+        assert (code, seen.count("[y/N]")) == (0, 1)
+        assert out.startswith("http://")
+        assert result("status", "local", "asked", env=env)["live"]["url"] == out.strip()
+    finally:
+        program("unpublish", "local", "asked", "--yes", env=env)
+
+
+def test_a_check_asks_nobody(planted: Path) -> None:
+    code, out, seen = at_a_terminal(b"y\n", {}, "check", planted)
+    assert code == 14
+    assert "[y/N]" not in seen
+    assert "found     planted.people.k:" in out
