@@ -4,7 +4,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test check clouds bench bench-image lock clean
+.PHONY: demo test check clouds fuzz pictures bench bench-image lock clean
 
 demo: .venv/.demo ## build a real database of real data and publish it on this machine
 	$(BIN)/python examples/airports/build.py demo/airports.db
@@ -25,6 +25,9 @@ clouds: .venv/.dev ## stand-ins of the platforms until Ctrl-C, and clouds.env to
 
 fuzz: .venv/.dev ## what `make test` fuzzes for seconds, for ten minutes a target; what ran new code is kept in .fuzz
 	FUZZ_SECONDS=600 FUZZ_EXAMPLES=3000 FUZZ_FOLDER=$(CURDIR)/.fuzz $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+
+pictures: .venv/.dev ## the screenshots of the README, taken anew; needs chromium
+	$(BIN)/python docs/pictures.py
 
 bench: .venv/.dev ## the figures of docs/performance.md; about ten minutes
 	$(BIN)/python benchmarks/bake.py
