@@ -138,7 +138,7 @@ class Endpoint(Struct, frozen=True):
             or (request.format == "html" and self.serving.plugins is not None)
         ):
             return ""
-        if len(request.names) > 1 and not _is_table(request.serving, request.names):
+        if len(request.names) > 1 and not _is_steady(request.serving, request.names):
             return ""
         name = f"{baked.digest}\n{request.urls.origin}\n{request.urls.root}\n{request.path}\n"
         tag = f'"{sha256(name.encode("utf-8", "surrogatepass") + request.query).hexdigest()[:24]}"'
@@ -164,10 +164,13 @@ def with_query(path: str, http: HttpRequest) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _is_table(serving: Serving, names: Sequence[str]) -> bool:
-    """Tell a table from views and canned queries, which may hold ``random()`` or the time."""
+def _is_steady(serving: Serving, names: Sequence[str]) -> bool:
+    """Tell tables, and views that the bake could count, from what may hold ``random()`` or the time."""
     found = serving.databases.get(names[0])
-    return found is not None and names[1] in found.entry.tables
+    if found is None:
+        return False
+    view = found.entry.views.get(names[1])
+    return names[1] in found.entry.tables or (view is not None and view.count is not None)
 
 
 def urls_of(http: HttpRequest, serving: Serving) -> Urls:

@@ -103,3 +103,13 @@ def test_a_manifest_of_before_has_no_count(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps(told))
     with TestClient(create_app(Baked.open(tmp_path))) as client:
         assert client.get("/data/v.json?_extra=count").json()["count"] == 4
+
+
+def test_a_view_that_is_always_the_same_spares_its_answer(tmp_path: Path) -> None:
+    sql = "create view v as select kind from t; create view today as select date('now') as day"
+    baked_of(tmp_path, data=TABLE + sql)
+    with TestClient(create_app(Baked.open(tmp_path))) as client:
+        for path in ("/data/v.json", "/data/v", "/data/v.csv"):
+            tag = client.get(path).headers["etag"]
+            assert client.get(path, headers={"if-none-match": tag}).status_code == 304
+        assert "etag" not in client.get("/data/today.json").headers
