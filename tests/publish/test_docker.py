@@ -3,89 +3,40 @@
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import killed
 import pytest
 from engine import Daemon, inside
 from kept import wait_until
-from line import LIMIT, make_database
+from line import LIMIT
+from workshop import Workshop
 
 from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
-from baked_publish.deployment import Deployment
 from baked_publish.engine import loading
 from baked_publish.errors import NotFoundError, PreflightError, StageError, TargetError, UsageError
 from baked_publish.images.archive import archive_blocks
 from baked_publish.images.config import USER
 from baked_publish.ingredients import Ingredients, baking
-from baked_publish.pipeline import Outcome, Wish
+from baked_publish.pipeline import Wish
 from baked_publish.report import Silent
 from baked_publish.targets.docker import DockerPublisher
 from baked_publish.verify import verify
 
 
-@dataclass
-class Told(Silent):
-    """A Report that remembers what it was told."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
-
-    def detail(self, message: str) -> None:
-        self.lines.append(message)
-
-    def warning(self, message: str) -> None:
-        self.lines.append(message)
-
-
-@dataclass(frozen=True)
-class Dock:
+@dataclass(frozen=True, kw_only=True)
+class Dock(Workshop[DockerPublisher]):
     """An engine as a target, and a folder for databases and plugins."""
 
+    target: type[DockerPublisher] = DockerPublisher
     engine: Daemon
-    options: Mapping[str, Any]
-    folder: Path
-    http: httpx.Client
-    told: Told = field(default_factory=Told)
-
-    def publisher(self, name: str = "data", **options: Any) -> DockerPublisher:
-        given = DockerPublisher.options(**{**self.options, **options})
-        return DockerPublisher(given, name, self.http, self.told)
-
-    def publish(self, version: int, wish: Wish = Wish(), *, plugin: str = "", **options: Any) -> Outcome:  # noqa: B008
-        files = [make_database(self.folder / "data.db", version)]
-        ingredients = Ingredients(plugins_dir=self.plugin(plugin)) if plugin else Ingredients()
-        bake = lambda: baking(files, ingredients, BakeOptions(), self.told)  # noqa: E731
-        return pipeline.publish(self.publisher(**options), bake, wish, self.told)
-
-    def plugin(self, code: str) -> Path:
-        folder = self.folder / "plugins"
-        folder.mkdir(exist_ok=True)
-        (folder / "ours.py").write_text(code)
-        return folder
-
-    def live(self) -> Deployment:
-        live = self.publisher().live()
-        assert live is not None
-        return live
-
-    def version(self) -> int:
-        answer = httpx.get(f"{self.live().url}/data/state.json", timeout=LIMIT).raise_for_status().json()
-        version: int = answer["rows"][0]["version"]
-        return version
 
     def names(self) -> set[str]:
         with self.engine.client() as client:
@@ -113,7 +64,7 @@ def dock(
     monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     with httpx.Client(timeout=LIMIT) as http:
-        made = Dock(engine, docker_options, tmp_path, http)
+        made = Dock(engine=engine, options=docker_options, folder=tmp_path, http=http)
         yield made
         made.publisher().unpublish()
     assert not made.names()
@@ -375,11 +326,7 @@ def test_a_promotion_killed_anywhere_heals(dock: Dock, network: str, act: str, w
         dock.engine.network(network)
     dock.publish(1, network=network)
     before = dock.live()
-    target, options = "baked_publish.targets.docker:DockerPublisher", json.dumps({**dock.options, "network": network})
-    database = str(make_database(dock.folder / "data.db", 2))
-    words = [sys.executable, killed.__file__, target, "data", database, f"Engine.{act}", when, options]
-    done = subprocess.run(words, capture_output=True, timeout=LIMIT, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    dock.killed(2, f"Engine.{act}", when, network=network)
     promoted = act in {"remove", "rest"}
     assert (dock.live().revision != before.revision) is promoted
     with dock.publisher().lock():

@@ -2,27 +2,26 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import faulty_registry
 import httpx
-import killed
 import pytest
 from fly_cloud import App, Cloud
 from fly_vm import Vm
 from line import LIMIT, Client, make_database, program, result
+from workshop import Workshop
 
 from baked_publish import commands, pipeline
 from baked_publish.bake import BakeOptions
-from baked_publish.deployment import Change, Deployment
+from baked_publish.deployment import Change
 from baked_publish.errors import (
     LockedError,
     PlanRefused,
@@ -34,7 +33,7 @@ from baked_publish.errors import (
 )
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.machines import store
-from baked_publish.pipeline import Outcome, Wish
+from baked_publish.pipeline import Wish
 from baked_publish.report import Silent
 from baked_publish.targets.fly import FlyPublisher
 from baked_publish.verify import verify
@@ -43,57 +42,12 @@ EVERY: Final = 0.05
 """Seconds between two questions of a visitor."""
 
 
-@dataclass
-class Told(Silent):
-    """A Report that remembers what it was told."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
-
-    def detail(self, message: str) -> None:
-        self.lines.append(message)
-
-    def warning(self, message: str) -> None:
-        self.lines.append(f"warning: {message}")
-
-
-@dataclass(frozen=True)
-class Flight:
+@dataclass(frozen=True, kw_only=True)
+class Flight(Workshop[FlyPublisher]):
     """A Fly as a target, and a folder to publish from."""
 
+    target: type[FlyPublisher] = FlyPublisher
     cloud: Cloud
-    options: Mapping[str, Any]
-    folder: Path
-    http: httpx.Client
-    told: Told = field(default_factory=Told)
-
-    def publisher(self, name: str = "data", **options: Any) -> FlyPublisher:
-        given = FlyPublisher.options(**{**self.options, **options})
-        return FlyPublisher(given, name, self.http, self.told)
-
-    def publish(self, version: int, wish: Wish = Wish(), *, plugin: str = "", **options: Any) -> Outcome:  # noqa: B008
-        files = [make_database(self.folder / "data.db", version)]
-        ingredients = Ingredients(plugins_dir=self.plugin(plugin)) if plugin else Ingredients()
-        bake = lambda: baking(files, ingredients, BakeOptions(), self.told)  # noqa: E731
-        return pipeline.publish(self.publisher(**options), bake, wish, self.told)
-
-    def plugin(self, code: str) -> Path:
-        folder = self.folder / "plugins"
-        folder.mkdir(exist_ok=True)
-        (folder / "ours.py").write_text(code)
-        return folder
-
-    def live(self) -> Deployment:
-        live = self.publisher().live()
-        assert live is not None
-        return live
-
-    def version(self, url: str = "") -> int:
-        answer = httpx.get(f"{url or self.live().url}/data/state.json", timeout=LIMIT).raise_for_status().json()
-        version: int = answer["rows"][0]["version"]
-        return version
 
     @property
     def app(self) -> App:
@@ -106,14 +60,6 @@ class Flight:
     def visitor(self) -> Client:
         return Client(self.live().url, pause=EVERY)
 
-    def killed(self, version: int, step: str, when: str) -> None:
-        """Publish in a child that dies at one step."""
-        target = "baked_publish.targets.fly:FlyPublisher"
-        database = make_database(self.folder / "data.db", version)
-        words = [sys.executable, killed.__file__, target, "data", str(database), step, when, json.dumps(self.options)]
-        done = subprocess.run(words, cwd=self.folder, capture_output=True, timeout=3 * LIMIT, check=False)
-        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-
 
 @pytest.fixture
 def flight(
@@ -122,7 +68,7 @@ def flight(
     monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     with httpx.Client(timeout=LIMIT) as http:
-        yield Flight(fly_cloud, fly_options, tmp_path, http)
+        yield Flight(cloud=fly_cloud, options=fly_options, folder=tmp_path, http=http)
 
 
 # What visitors see

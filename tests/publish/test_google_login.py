@@ -19,6 +19,19 @@ from baked_publish.vendors import google_login
 from baked_publish.vendors.google_login import TOKEN, find
 
 AUDIENCE = "https://data-1.run.app"
+Desked = tuple[str, Identity, list[str]]
+"""Where the token servers are, whom they know, and what they were asked for."""
+ANSWERS = {
+    "/token": {"access_token": "person", "expires_in": 3600},
+    "/sts": {
+        "access_token": "sts",
+        "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "token_type": "Bearer",
+        "expires_in": 9,
+    },
+    "generateAccessToken": {"accessToken": "impersonated", "expireTime": "2099-01-01T00:00:00Z"},
+}
+"""What is said to a person, to another house's token, and to who may speak as a service account."""
 
 
 class Desk(BaseHTTPRequestHandler):
@@ -30,24 +43,15 @@ class Desk(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers["content-length"])).decode()
         self.asked.append(self.path)
-        if self.path == "/token" and "assertion=" in data:
-            status, said = self.identity.give(dict(parse_qsl(data))["assertion"])
-        elif self.path == "/token":
-            token = self.identity.identity(AUDIENCE)
-            status, said = 200, {"access_token": "person", "expires_in": 3600, "id_token": token}
-        elif self.path == "/sts":
-            kind = "urn:ietf:params:oauth:token-type:access_token"
-            status, said = (
-                200,
-                {"access_token": "sts", "issued_token_type": kind, "token_type": "Bearer", "expires_in": 9},
-            )
-        elif self.path.endswith(":generateAccessToken"):
-            status, said = 200, {"accessToken": "impersonated", "expireTime": "2099-01-01T00:00:00Z"}
-        else:
-            audience = json.loads(data)["audience"]
+        if "assertion=" in data:
+            self._say(*self.identity.give(dict(parse_qsl(data))["assertion"]))
+        elif self.path.endswith(":generateIdToken"):
             good = self.headers["authorization"] == "Bearer impersonated" and not self.identity.revoked
-            status, said = (200, {"token": self.identity.identity(audience)}) if good else (403, {})
-        self._say(status, said)
+            token = {"token": self.identity.identity(json.loads(data)["audience"])} if good else {}
+            self._say(200 if good else 403, token)
+        else:
+            said = {**ANSWERS[self.path.rpartition(":")[2]]}
+            self._say(200, {**said, "id_token": self.identity.identity(AUDIENCE)} if self.path == "/token" else said)
 
     def do_GET(self) -> None:
         self._say(200, {"projectId": "federated"})
@@ -75,13 +79,22 @@ def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Identity, list[str]]]:
+def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desked]:
     identity, asked = Identity(), list[str]()
     with listening(type("TokenDesk", (Desk,), {"identity": identity, "asked": asked})) as host:
         monkeypatch.setattr(google.oauth2.credentials, "_GOOGLE_OAUTH2_TOKEN_ENDPOINT", f"http://{host}/token")
         monkeypatch.setattr(google.auth.external_account, "_CLOUD_RESOURCE_MANAGER", f"http://{host}/projects/")
         monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", f"http://{host}/")
         yield f"http://{host}", identity, asked
+
+
+@pytest.fixture
+def key(desk: Desked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Identity:
+    """Give the key of a service account as the credentials, and return who knows it."""
+    url, identity, _ = desk
+    identity.write_key(tmp_path / "key.json", f"{url}/token")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    return identity
 
 
 def given(monkeypatch: pytest.MonkeyPatch, path: Path, told: dict[str, Any]) -> None:
@@ -106,47 +119,30 @@ def test_a_token_of_the_environment_comes_first_and_cannot_tell_who_asks(monkeyp
         login.identity(AUDIENCE)
 
 
-def test_a_key_gives_tokens_of_both_kinds_and_its_project(
-    desk: tuple[str, Identity, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, identity, _ = desk
-    identity.write_key(tmp_path / "key.json", f"{url}/token")
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+def test_a_key_gives_tokens_of_both_kinds_and_its_project(key: Identity) -> None:
     login = find()
     assert (login.email, login.project, login.source) == (EMAIL, PROJECT, f"service account {EMAIL}")
-    assert identity.knows(f"Bearer {login.token()}")
-    assert identity.invokes(f"Bearer {login.identity(AUDIENCE)}", AUDIENCE)
-    assert not identity.invokes(f"Bearer {login.identity(AUDIENCE)}", "https://other.run.app")
+    assert key.knows(f"Bearer {login.token()}")
+    assert key.invokes(f"Bearer {login.identity(AUDIENCE)}", AUDIENCE)
+    assert not key.invokes(f"Bearer {login.identity(AUDIENCE)}", "https://other.run.app")
 
 
-def test_a_token_is_kept_until_shortly_before_its_end(
-    desk: tuple[str, Identity, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, identity, asked = desk
-    identity.write_key(tmp_path / "key.json", f"{url}/token")
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+def test_a_token_is_kept_until_shortly_before_its_end(desk: Desked, key: Identity) -> None:
     login = find()
     assert login.token() == login.token()
-    assert asked == ["/token"]
-    identity.lifetime = 60  # less than is left over for safety
+    assert desk[2] == ["/token"]
+    key.lifetime = 60  # less than is left over for safety
     short = find()
     assert short.token() != short.token()
 
 
-def test_a_key_that_is_not_accepted_any_more_is_told(
-    desk: tuple[str, Identity, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, identity, _ = desk
-    identity.write_key(tmp_path / "key.json", f"{url}/token")
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
-    identity.revoked = True
+def test_a_key_that_is_not_accepted_any_more_is_told(key: Identity) -> None:
+    key.revoked = True
     with pytest.raises(PreflightError, match=f"service account {EMAIL}.* are not accepted any more: run `gcloud auth"):
         find().token()
 
 
-def test_a_persons_own_credentials_come_with_a_token_that_tells_who_asks(
-    desk: tuple[str, Identity, list[str]], tmp_path: Path
-) -> None:
+def test_a_persons_own_credentials_come_with_a_token_that_tells_who_asks(desk: Desked, tmp_path: Path) -> None:
     _, identity, _ = desk
     told = {"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}
     (tmp_path / "gcloud").mkdir()
@@ -171,7 +167,7 @@ def federation(url: str, tmp_path: Path, **more: str) -> dict[str, Any]:
 
 
 def test_federation_speaks_as_its_service_account(
-    desk: tuple[str, Identity, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, identity, asked = desk
     impersonated = f"{url}/v1/projects/-/serviceAccounts/{EMAIL}:generateAccessToken"
@@ -187,7 +183,7 @@ def test_federation_speaks_as_its_service_account(
 
 
 def test_federation_without_a_service_account_cannot_tell_who_asks(
-    desk: tuple[str, Identity, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given(monkeypatch, tmp_path / "wif.json", federation(desk[0], tmp_path))
     login = find()
@@ -228,12 +224,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.M
         find()
 
 
-def test_no_secret_shows_in_a_repr(
-    desk: tuple[str, Identity, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, identity, _ = desk
-    identity.write_key(tmp_path / "key.json", f"{url}/token")
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+@pytest.mark.usefixtures("key")
+def test_no_secret_shows_in_a_repr() -> None:
     login = find()
     tokens = login.token(), login.identity(AUDIENCE)
     assert not [each for each in tokens if each in repr(login)]
