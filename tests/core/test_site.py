@@ -204,3 +204,13 @@ def test_hidden_tables_can_be_shown_at_once(serve: Serve) -> None:
 def test_the_index_counts_no_view_that_cannot_be_read(serve: Serve) -> None:
     page = serve(data="create table t(a); create view v as select a from t; create view w as select b from gone")
     assert "0 rows in 1 table, 1 view" in " ".join(page.get("/").text.split())
+
+
+def test_what_has_a_title_is_called_by_it_on_the_way_to_it(serve: Serve) -> None:
+    said = {"title": "The world", "tables": {"t": {"title": "Trees <i>"}}}
+    client = serve(data=DATA, metadata={"databases": {"data": {**said}}})
+    assert '<a href="/data/t">Trees &lt;i&gt;</a>' in client.get("/").text
+    assert '<li><a href="/data">The world</a></li>' in (row := client.get("/data/t/1").text)
+    assert '<li><a href="/data/t">Trees &lt;i&gt;</a></li>' in row
+    assert '"isPartOf":{"@type":"Dataset","name":"The world"' in client.get("/data/t").text
+    assert '<li><a href="/data/u">u</a></li>' in client.get("/data/u/9").text

@@ -53,7 +53,7 @@ def _thing(page: Page, request: Request) -> Thing | None:
         case TablePage():
             names = [page.database.name, page.relation.name]
             own = _dataset(request, names, page.metadata, [page.relation])
-            return {**own, **_common(request, names, page), **_columns(page), **_rows(request, names)}
+            return {**own, **_common(request, names, page), **_columns(page), **_rows(request, names, page)}
         case _:
             return None
 
@@ -118,7 +118,7 @@ def _columns(page: TablePage) -> Thing:
     }
 
 
-def _rows(request: Request, names: list[str]) -> Thing:
+def _rows(request: Request, names: list[str], page: TablePage) -> Thing:
     urls = request.urls
     everything = (("_stream", "on"),) if request.serving.settings.allow_csv_stream else ()
     return {
@@ -127,7 +127,7 @@ def _rows(request: Request, names: list[str]) -> Thing:
             _download(request, "application/json", urls.path(*names, format="json")),
         ],
         "includedInDataCatalog": {"@type": "DataCatalog", "url": _url(request, [])},
-        "isPartOf": {"@type": "Dataset", "name": names[0], "url": _url(request, names[:1])},
+        "isPartOf": {"@type": "Dataset", "name": page.crumbs[-1].text, "url": _url(request, names[:1])},
     }
 
 

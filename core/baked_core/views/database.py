@@ -36,6 +36,9 @@ async def database(request: Request) -> DatabasePage | Redirect:
 
 
 def crumbs(request: Request, *names: str) -> tuple[Link, ...]:
-    """Return the way from the index down to ``names``: a database, a table."""
-    down = [Link(name, request.urls.path(*names[: i + 1])) for i, name in enumerate(names)]
-    return (Link("home", request.urls.path("")), *down)
+    """Return the way from the index down to ``names``, a database and a table, called by their titles."""
+    everything, way = request.serving.baked.manifest.metadata, [Link("home", request.urls.path(""))]
+    for depth, name in enumerate(names, 1):
+        said = of_database(everything, name) if depth == 1 else of_table(everything, names[0], name)
+        way.append(Link(str(said.get("title") or name), request.urls.path(*names[:depth])))
+    return tuple(way)
