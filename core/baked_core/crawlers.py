@@ -1,14 +1,12 @@
 """What crawlers are told: ``/robots.txt`` (RFC 9309) and ``/sitemap.xml`` (sitemaps.org, protocol 0.9)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Final
 
-from starlette.routing import BaseRoute, Route
-
 from baked_core import headers
 from baked_core.canned import all_of
-from baked_core.http import HttpRequest, Response
+from baked_core.http import Handler, HttpRequest, Response
 from baked_core.manifest import Table, View
 from baked_core.metadata import of_table
 from baked_core.request import Serving
@@ -22,8 +20,8 @@ MAZES: Final = ("/*?", "/*/-/", "/*.json", "/*.csv", "/*.blob", "/*.db")
 """Filters, facets, sorting and places of a table, SQL, and the data in bulk: endless, or much at once."""
 
 
-def routes(serving: Serving, urls_of: Callable[[HttpRequest, Serving], Urls]) -> list[BaseRoute]:
-    """Return both pages; nothing in them changes while the app runs but the host in the sitemap's addresses."""
+def pages(serving: Serving, urls_of: Callable[[HttpRequest, Serving], Urls]) -> Mapping[str, Handler]:
+    """Return both pages by their paths; nothing in them changes while the app runs but the host that addresses name."""
 
     async def robots_page(http: HttpRequest) -> Response:
         return _answer(serving, robots(serving, urls_of(http, serving)), "text/plain")
@@ -31,8 +29,7 @@ def routes(serving: Serving, urls_of: Callable[[HttpRequest, Serving], Urls]) ->
     async def sitemap_page(http: HttpRequest) -> Response:
         return _answer(serving, sitemap(serving, urls_of(http, serving)), "application/xml")
 
-    pages = {"/robots.txt": robots_page, "/sitemap.xml": sitemap_page}
-    return [Route(path, page, methods=["GET"]) for path, page in pages.items()]
+    return {"/robots.txt": robots_page, "/sitemap.xml": sitemap_page}
 
 
 def robots(serving: Serving, urls: Urls) -> str:

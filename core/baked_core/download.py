@@ -2,8 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-from starlette.responses import FileResponse
-
 from baked_core import headers
 from baked_core.database import Database
 from baked_core.errors import Forbidden, NotFound, nearest
@@ -48,5 +46,7 @@ def _answer(http: HttpRequest, serving: Serving, database: Database, *, known: b
         added["etag"] = f'"{database.entry.sha256}"'
         if headers.matches(http.headers.get("if-none-match", ""), added["etag"]):
             return Response(status_code=304, headers=added)
+    from starlette.responses import FileResponse  # noqa: PLC0415 - heavy, and a page only asks whether it is allowed
+
     name = f"{database.name}.db"
     return FileResponse(database.path, headers=added, media_type="application/vnd.sqlite3", filename=name)

@@ -53,7 +53,7 @@ def routes(
         *own.routes(serving, verify),
         Route("/-/static/{name}", static.serve, methods=["GET"]),
         Route("/favicon.ico", static.icon, methods=["GET"]),
-        *crawlers.routes(serving, urls_of),
+        *(Route(path, page, methods=["GET"]) for path, page in crawlers.pages(serving, urls_of).items()),
         *(route for name, view in ours.items() for route in pages(f"/-/{name}", view)),
         *pages("/-/schema", views_own.schema, TEXTS),
         *pages("/-/queries", views_queries.queries),

@@ -16,6 +16,12 @@ def test_the_server_loads_no_command_line() -> None:
     assert not {"click", "uvicorn.main", "starlette", "jinja2"} & set(said)
 
 
+def test_pages_of_html_load_no_framework() -> None:
+    said = _said("import sys; import baked_core.app, baked_core.renderers.html; print(*sys.modules)").split()
+    assert "jinja2" in said
+    assert "starlette" not in said
+
+
 def test_the_whole_package_is_there_for_whoever_asks() -> None:
     assert _said(LOADED + "import uvicorn; print(uvicorn.run.__name__, 'click' in sys.modules)") == "run True"
     assert _said(LOADED + "from uvicorn import Server; print(Server is sys.modules['uvicorn.server'].Server)") == "True"
