@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from baked_publish.vendors.google_login import TOKEN, find
 AUDIENCE = "https://data-1.run.app"
 Desked = tuple[str, Identity, list[str]]
 """Where the token servers are, whom they know, and what they were asked for."""
-ANSWERS = {
+ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "/token": {"access_token": "person", "expires_in": 3600},
     "/sts": {
         "access_token": "sts",
@@ -50,7 +50,7 @@ class Desk(BaseHTTPRequestHandler):
             token = {"token": self.identity.identity(json.loads(data)["audience"])} if good else {}
             self._say(200 if good else 403, token)
         else:
-            said = {**ANSWERS[self.path.rpartition(":")[2]]}
+            said = ANSWERS[self.path.rpartition(":")[2]]
             self._say(200, {**said, "id_token": self.identity.identity(AUDIENCE)} if self.path == "/token" else said)
 
     def do_GET(self) -> None:
