@@ -1,6 +1,8 @@
 """Limits: what one client's connection may cost, and how many there may be."""
 
 import contextlib
+import os
+from pathlib import Path
 from typing import Final
 
 TARGET: Final = 65_535
@@ -21,10 +23,31 @@ CRAWL: Final = 15_000
 """Bytes of an answer that a client must take in that time."""
 UNSENT: Final = 256 << 20
 """Bytes that wait for all clients who read too slowly; beyond that, the slowest is given up."""
+SHARE: Final = 4
+"""Of the memory that there is, no more than one part in so many waits for them."""
 VISITS: Final = 1000
 """Connections at once; beyond that, the one that has waited longest for its next request makes room."""
 _OTHER_FILES: Final = 300
 """Open files that are no connections: databases, once for each thread, static files, a keeper's sockets."""
+
+_BOUNDS: Final = tuple(map(Path, ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")))
+"""Where a container is told how many bytes of memory it may have; ``max`` for as many as there are."""
+
+
+def unsent() -> int:
+    """Return how many bytes may wait for all clients: UNSENT, or a share of a small machine's or container's memory."""
+    return min([UNSENT, *(found // SHARE for found in _memory())])
+
+
+def _memory() -> list[int]:
+    """Return what is known of how much memory there is: the machine's, and what the container may have of it."""
+    found = list[int]()
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # not every system tells
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in _BOUNDS:
+        with contextlib.suppress(ValueError, OSError):
+            found.append(int(path.read_text("ascii")))
+    return [each for each in found if each > 0]
 
 
 def visits() -> int:

@@ -28,6 +28,8 @@ class Shared(ServerState):
         self.host = host
         self.most = limits.visits()
         """How many connections there may be."""
+        self.unsent = limits.unsent()
+        """How many bytes may wait for all who read too slowly."""
         self.waiting: dict[Any, None] = {}
         """Visits from which the head of a request is awaited, the longest first."""
         self.stalled: dict[Any, None] = {}
@@ -49,7 +51,7 @@ class Shared(ServerState):
         unsent = {visit: visit.transport.get_write_buffer_size() for visit in self.stalled}
         total = sum(unsent.values())
         for visit, size in unsent.items():
-            if total <= limits.UNSENT:
+            if total <= self.unsent:
                 return
             visit.give_up()
             total -= size

@@ -33,6 +33,14 @@ select (select name from team_{} limit 1)
 select name from staff order by (select count(*) from team_{} as x)
 select name from staff where team in (select id from team_{})
 select name from staff where team in team_{}
+select id from staff limit (select count(*) from pay_{})
+select id from staff limit 1 offset (select count(*) from pay_{})
+select likelihood((select count(*) from pay_{}), 0.5)
+select 1 where exists (values(1) intersect select amount_zq from pay_{})
+with x as not materialized (select * from pay_{}) select 1 from x where 0
+select 1 from pay_{} where 0
+select count(*) from staff cross join pay_{}
+select name from staff union all values((select count(*) from pay_{}))
 select case when (select 1 from team_{}) then 1 end
 select * from staff join team_{} on team_{}.id = staff.team
 select staff.name from staff left join team_{} using(id)
@@ -104,6 +112,23 @@ select (select mail_{} from staff limit 1)
 select first_value(mail_{}) over (order by id) from staff
 select id from staff where mail_{} is not null
 select id from staff indexed by by_mail_{}
+select id from staff where lower(mail_{}) = 'ann@zq'
+select id from staff order by lower(mail_{})
+select id from staff order by (select mail_{})
+select iif(0, mail_{}, 1) from staff
+select max(id, mail_{}) from staff
+select coalesce(id, mail_{}) from staff
+select nullif(1, mail_{}) from staff
+select json_group_object(id, mail_{}) from staff
+select printf('%s', (select mail_{} from staff))
+select row_number() over (partition by mail_{}) from staff
+select id, lag(id) over w from staff window w as (order by mail_{})
+select * from json_each((select json_group_array(mail_{}) from staff))
+select id from staff where mail_{} is name
+select id from staff where mail_{} > 'a' or 1
+select 1 from staff join visit v on (staff.mail_{}, 1) = (v.text, 1)
+select (select v.text from visit v where v.text = s.mail_{}) from staff s
+with recursive r(x) as (select mail_{} from staff union select x from r) select x from r
 """
 
 OTHERS = """
