@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from baked_core.errors import Busy
+from baked_core.errors import Busy, Gone
 from baked_core.visitor import CURRENT
 
 PATIENCE: Final = 10.0
@@ -26,19 +26,23 @@ class Threads:
         """By client, the one whose turn is next first."""
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns in one of the threads; raise Busy if its turn never comes."""
+        """Return what ``work`` returns in one of the threads.
+
+        Raises Busy if its turn never comes, Gone if the client left: a page may take a hundred statements.
+        """
+        visitor = CURRENT.get()
         if self._free > 0:
             self._free -= 1
         else:
-            await self._turn()
+            await self._turn("" if visitor is None else visitor.address(self._proxies))
         try:
+            if visitor is not None and visitor.left:
+                raise Gone("the client left")
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
             self._next()
 
-    async def _turn(self) -> None:
-        visitor = CURRENT.get()
-        client = "" if visitor is None else visitor.address(self._proxies)
+    async def _turn(self, client: str) -> None:
         called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(called)
         try:

@@ -34,6 +34,11 @@ class Visitor(Struct, frozen=True):
             found = passed[-proxies] if len(passed) >= proxies else found
         return network(found)
 
+    @property
+    def left(self) -> bool:
+        """Whether the server knows already that the client has closed its connection; a look that costs nothing."""
+        return bool(getattr(getattr(self.http.receive, "__self__", None), "disconnected", False))
+
     async def gone(self) -> None:
         """Return once the client has closed its connection."""
         message: Mapping[str, Any] = {"type": ""}

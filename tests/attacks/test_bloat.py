@@ -1,9 +1,11 @@
 """A stranger asks pages for more than they should weigh: filters, facets, links and rows add up, within bounds."""
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import apsw
 import orjson
@@ -18,6 +20,8 @@ LATE = 5.0
 """Seconds after which a page is too late: each of its statements has its limit, and there may be many."""
 TRIES = 3
 """See ``test_attacks``."""
+WORK = 4.0
+"""Seconds of work for three hundred pages whose readers left at once; they took nine when all was done to its end."""
 WIDTH = 60
 """Columns of the wide table."""
 
@@ -123,6 +127,31 @@ def test_slow_pages_of_one_client_keep_nobody_else_waiting(server: Attacked) -> 
             page = server.ask(b"/attacked/long.json?id__gt=5&_size=1", source="127.0.0.2")
             assert page.status == 200
             assert page.seconds < 2.0
+
+
+def worked(server: Attacked) -> float:
+    """Return the seconds that the server's process has worked."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_who_leaves_is_not_worked_for_any_more(server: Attacked) -> None:
+    before = worked(server)
+    for _ in range(300):
+        begun(server, b"/attacked/long?t__contains=zzz&_sort=u&_facet=u&_facet=t").close()
+    deadline, last = time.monotonic() + 30, 0.0
+    while (now := worked(server)) - last > 0.05:
+        assert time.monotonic() < deadline
+        last = now
+        time.sleep(0.5)
+    assert last - before < WORK
+
+
+def test_facets_take_no_longer_together_than_a_query(server: Attacked) -> None:
+    """A page of 180 facets took 36 s of a thread."""
+    target = f"/attacked/wide.json?{facets('_facet', '_facet_date', '_facet_array')}&_facet_size=1"
+    page = orjson.loads(server.ask(target.encode()).body)["facet_results"]
+    assert len(page["results"]) + len(page["timed_out"]) == 3 * WIDTH
 
 
 def test_streams_that_nobody_reads_take_turns(server: Attacked) -> None:

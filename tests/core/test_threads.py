@@ -9,7 +9,7 @@ from typing import ParamSpec
 import pytest
 
 from baked_core import threads, visitor
-from baked_core.errors import Busy
+from baked_core.errors import Busy, Gone
 from baked_core.http import HttpRequest
 from baked_core.threads import Threads
 from baked_core.visitor import Visitor
@@ -103,3 +103,21 @@ async def test_what_fails_gives_its_thread_back() -> None:
         with pytest.raises(ZeroDivisionError):
             await asked(line, "10.0.0.1", lambda: 1 // 0)
     assert await asked(line, "10.0.0.1", int) == 0
+
+
+@in_a_loop
+async def test_nothing_is_begun_for_a_client_that_left() -> None:
+    class Cycle:
+        disconnected = True
+
+        async def receive(self) -> dict[str, object]:
+            raise NotImplementedError
+
+    line = Threads(1, 0)
+    visitor.CURRENT.set(
+        Visitor(HttpRequest({"type": "http", "client": None, "headers": []}, Cycle().receive), person=False)
+    )
+    with pytest.raises(Gone):
+        await line.run(int)
+    visitor.CURRENT.set(None)
+    assert await line.run(int) == 0

@@ -1,6 +1,9 @@
 """The facets of a table page, counted, and those that may be worth a look."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
 
 from baked_core import facets
 from baked_core.errors import QueryTimeout
@@ -10,6 +13,7 @@ from baked_core.manifest import Column
 from baked_core.page import FacetResult, FacetValue, Suggestion
 from baked_core.sql import Clause, Select, quote
 from baked_core.table_query import columns_of, key_of
+from baked_core.urls import argument
 from baked_core.values import BrokenText, Row, Value
 from baked_core.views.reading import Reading
 
@@ -17,14 +21,22 @@ Pair = tuple[str, str]
 
 
 async def counted(reading: Reading) -> tuple[tuple[FacetResult, ...], tuple[str, ...]]:
-    """Count the values of each facet that is asked for; name those that took too long."""
+    """Count the values of each facet that is asked for; name those that took too long, by themselves or all together.
+
+    Together they may take as long as one query.
+    """
     found: list[FacetResult] = []
     late: list[str] = []
-    limit = reading.request.serving.settings.facet_time_limit_ms
+    settings = reading.request.serving.settings
+    most, began = settings.facet_time_limit_ms, time.perf_counter()
     for facet in reading.query.facets:
+        left = settings.sql_time_limit_ms - int((time.perf_counter() - began) * 1000)
+        if left <= 0:
+            late.append(facet.column.name)
+            continue
         statement = facet.counts(reading.query.select, reading.query.facet_size)
         try:
-            rows = (await reading.fetch(statement, limit)).rows
+            rows = (await reading.fetch(statement, min(most, left))).rows
             found.append(await _result(reading, facet, rows))
         except QueryTimeout:
             late.append(facet.column.name)
@@ -80,20 +92,44 @@ async def _result(reading: Reading, facet: Facet, rows: Sequence[Row]) -> FacetR
     size = reading.query.facet_size
     shown = [(row[0], int(str(row[1]))) for row in rows[:size]]
     words = await _labels(reading, facet, [value for value, _ in shown])
-    values = tuple(_value(reading, facet, value, words.get(value, value), count) for value, count in shown)
-    without = [pair for pair in _pairs(reading) if pair != facet.argument]
+    here = _Here.of(reading, len(shown))
+    values = tuple(_value(here, facet, value, words.get(value, value), count) for value, count in shown)
+    without = [pair for pair in here.pairs if pair != facet.argument]
     return FacetResult(facet=facet, values=values, truncated=len(rows) > size, url=_path(reading, without))
 
 
-def _value(reading: Reading, facet: Facet, value: Value, label: Value, count: int) -> FacetValue:
+class _Here(Struct, frozen=True):
+    """The page that is read, as its facets lead on from it: most add one argument to its address."""
+
+    reading: Reading
+    pairs: tuple[Pair, ...]
+    begin: str
+    """Its address, ready for one argument more."""
+
+    @classmethod
+    def of(cls, reading: Reading, links: int) -> "_Here":
+        """Take what is read; raise BadRequest if it has too long an address for so many links."""
+        pairs = _pairs(reading)
+        here = _absolute(reading, pairs)
+        reading.request.urls.ink.spend(len(here) * links)
+        return cls(reading, pairs, f"{here}{'&' if '?' in here else '?'}")
+
+    def toggled(self, pair: Pair, *, selected: bool) -> str:
+        """Return the address with one argument more, or with this one left out."""
+        if selected:
+            return _absolute(self.reading, [each for each in self.pairs if each != pair])
+        return f"{self.begin}{argument(pair[0])}={argument(pair[1])}"
+
+
+def _value(here: _Here, facet: Facet, value: Value, label: Value, count: int) -> FacetValue:
     if isinstance(value, bytes):
         return FacetValue(value=value, label=label, count=count, url="", selected=False)
     name, text = facet.filter(value).argument
     pair = (name, value if isinstance(value, BrokenText) else text)
-    pairs = _pairs(reading)
-    selected = pair in pairs
-    changed = [each for each in pairs if each != pair] if selected else [*pairs, pair]
-    return FacetValue(value=value, label=label, count=count, url=_absolute(reading, changed), selected=selected)
+    selected = pair in here.pairs
+    return FacetValue(
+        value=value, label=label, count=count, url=here.toggled(pair, selected=selected), selected=selected
+    )
 
 
 async def _labels(reading: Reading, facet: Facet, values: list[Value]) -> Mapping[Value, Value]:
