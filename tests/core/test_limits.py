@@ -1,5 +1,6 @@
 """Limits follow what a machine or a container has, where that is less than what they would be."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,5 +29,5 @@ def test_what_waits_for_slow_readers_is_a_share_of_the_memory(
 
 def test_a_small_machine_keeps_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_BOUNDS", ())
-    monkeypatch.setattr(limits.os, "sysconf", {"SC_PHYS_PAGES": 1 << 16, "SC_PAGE_SIZE": 4096}.__getitem__)
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1 << 16, "SC_PAGE_SIZE": 4096}.__getitem__)
     assert limits.unsent() == 64 << 20
