@@ -1,7 +1,7 @@
 """Pages: what a view found out, frozen; every renderer makes its answer of one of these and nothing else."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -41,6 +41,10 @@ class Page(Struct, frozen=True, kw_only=True):
     """What is said of this very thing: description, units..."""
     personal: bool = False
     """Whether it holds what only this request brought: no cache may keep it."""
+
+
+FEW: Final = 3
+"""Databases that make a title together."""
 
 
 class IndexPage(Page, frozen=True, kw_only=True):

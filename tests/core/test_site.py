@@ -214,3 +214,9 @@ def test_what_has_a_title_is_called_by_it_on_the_way_to_it(serve: Serve) -> None
     assert '<li><a href="/data/t">Trees &lt;i&gt;</a></li>' in row
     assert '"isPartOf":{"@type":"Dataset","name":"The world"' in client.get("/data/t").text
     assert '<li><a href="/data/u">u</a></li>' in client.get("/data/u/9").text
+
+
+def test_a_site_without_a_title_is_called_by_its_databases_if_they_are_few(serve: Serve) -> None:
+    few, many = "create table t(a)", {f"d{number}": "create table t(a)" for number in range(4)}
+    assert "<h1>one and two</h1>" in serve(one=few, two=few).get("/").text
+    assert "<h1>Databases</h1>" in serve(**many).get("/").text

@@ -18,6 +18,7 @@ from baked_core.grid import Grid, grid
 from baked_core.http import Response
 from baked_core.metadata import Metadata
 from baked_core.page import (
+    FEW,
     DataPage,
     DocumentPage,
     ErrorPage,
@@ -115,7 +116,10 @@ class Html:
     def _title(self, page: Page) -> str:
         """Return what a page is called: in the publisher's words, or in those of the language."""
         if isinstance(page, IndexPage) and not page.metadata.get("title"):
-            return f" {self._say('and')} ".join(each.name for each in page.databases) or self._say("index.nothing")
+            names = [each.name for each in page.databases]
+            if len(names) > FEW:
+                return self._say("title.Databases")
+            return f" {self._say('and')} ".join(names) or self._say("index.nothing")
         ours = isinstance(page, _OURS) and not (isinstance(page, QueryPage) and page.canned)
         return self._say.title(page.title) if ours else page.title
 

@@ -3,7 +3,7 @@
 from baked_core.args import FORMAT_ARGUMENTS
 from baked_core.errors import BadRequest, nearest
 from baked_core.metadata import about
-from baked_core.page import IndexPage
+from baked_core.page import FEW, IndexPage
 from baked_core.request import Request
 
 
@@ -14,8 +14,9 @@ async def index(request: Request) -> IndexPage:
     if order not in {"", "relationships"}:
         raise BadRequest("_sort cannot be {order!r} here", order=order, near=nearest(order, ["relationships"]))
     manifest = request.serving.baked.manifest
+    names = " and ".join(manifest.databases) if len(manifest.databases) <= FEW else ""
     return IndexPage(
-        title=str(manifest.metadata.get("title") or " and ".join(manifest.databases) or "No databases"),
+        title=str(manifest.metadata.get("title") or names or "Databases"),
         about=about(manifest.metadata),
         metadata=manifest.metadata,
         databases=tuple(manifest.databases.values()),
