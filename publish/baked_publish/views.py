@@ -11,8 +11,8 @@ from baked_core.manifest import Column, Figures, View
 from baked_core.sql import quote
 from baked_publish.figures import figured
 
-MOST: Final = 10_000_000
-"""SQLite instructions, about a second of them, after which a view is too much to be looked at. No clock decides."""
+MOST: Final = 20_000_000
+"""SQLite instructions, a third of a second of them, after which a view is too much to be counted. No clock decides."""
 STEP: Final = 10_000
 """Instructions between two looks at how many there were."""
 
