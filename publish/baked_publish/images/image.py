@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
+from baked_publish.artifacts import Artifact
 from baked_publish.bundle import Bundle
+from baked_publish.errors import TargetError
 from baked_publish.images.lock import Lock
 from baked_publish.registry.content import Blob, Tree
 from baked_publish.registry.descriptor import Platform
@@ -52,6 +55,13 @@ class Image:
     lock: Lock
     """What it was made of; written beside the project once the image is used."""
     kind: str = field(default="image", init=False)
+
+    @classmethod
+    def of(cls, artifact: Artifact, target: str) -> Self:
+        """Return the Image that an Artifact is; raise TargetError for another kind, which ``target`` does not take."""
+        if not isinstance(artifact, cls):
+            raise TargetError(f"{target} takes an image, not {artifact.kind!r}")
+        return artifact
 
     @property
     def attached(self) -> tuple[Tree, ...]:

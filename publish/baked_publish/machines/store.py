@@ -5,7 +5,6 @@ from typing import Any, Final, cast
 
 import orjson
 
-from baked_publish.artifacts import Artifact
 from baked_publish.errors import NotFoundError, PublishError, TargetError
 from baked_publish.images.image import Image
 from baked_publish.ledger.removal import remove
@@ -28,13 +27,6 @@ LARGEST: Final = 8_000_000_000
 def host() -> str:
     """Return the registry's host."""
     return os.environ.get("FLY_REGISTRY_HOST") or REGISTRY
-
-
-def image_of(artifact: Artifact) -> Image:
-    """Return the Image that an Artifact is; raise TargetError for anything else."""
-    if not isinstance(artifact, Image):
-        raise TargetError(f"fly takes an image, not {artifact.kind!r}")
-    return artifact
 
 
 class Store:

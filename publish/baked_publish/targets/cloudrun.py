@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from baked_publish.artifacts import Artifact, Recipe
@@ -31,9 +30,7 @@ from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.engine.container import TOKEN
 from baked_publish.errors import LockedError, NotFoundError, PreflightError, PublishError, TargetError
 from baked_publish.images.recipe import ImageRecipe
-from baked_publish.keeper.files import make_folder
-from baked_publish.keeper.folder import home
-from baked_publish.keeper.lock import locked
+from baked_publish.keeper.turn import turn
 from baked_publish.ledger.lease import place
 from baked_publish.options import missing
 from baked_publish.publisher import BasePublisher, Can
@@ -121,11 +118,8 @@ class CloudRunPublisher(BasePublisher):
     @contextmanager
     def lock(self) -> Generator[None, None, None]:
         """Keep every other publish of this name out: on this machine at once, on others from the first change on."""
-        folder = home(self.target)
-        make_folder(folder)
-        key = sha256(f"{self.given.project}/{self.given.region}/{self.name}".encode()).hexdigest()[:20]
-        lock = folder / f".{key}.lock"
-        with locked(lock, f"another publish of {self.name!r}"), self._service.session(place(folder)):
+        where = f"{self.given.project}/{self.given.region}"
+        with turn(self.target, where, self.name) as folder, self._service.session(place(folder)):
             yield
 
     def resolve(self) -> None:
@@ -282,9 +276,7 @@ class CloudRunPublisher(BasePublisher):
     def _image(self, artifact: Artifact) -> "Image":
         from baked_publish.images.image import Image  # noqa: PLC0415 - only a publish needs it
 
-        if not isinstance(artifact, Image):
-            raise TargetError(f"{self.target} takes an image, not {artifact.kind!r}")
-        return artifact
+        return Image.of(artifact, self.target)
 
     def _push(self, image: "Image") -> str:
         for each in self._survey.disabled():

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -30,11 +29,9 @@ from baked_publish.engine.options import DockerOptions
 from baked_publish.engine.record import Record
 from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError, UsageError
 from baked_publish.images.recipe import ImageRecipe
-from baked_publish.keeper.files import make_folder
-from baked_publish.keeper.folder import home
 from baked_publish.keeper.ledger import LOCALHOST, Address, url_of
 from baked_publish.keeper.listener import listen
-from baked_publish.keeper.lock import locked
+from baked_publish.keeper.turn import turn
 from baked_publish.publisher import BasePublisher, Can
 from baked_publish.report import Report
 
@@ -108,10 +105,7 @@ class DockerPublisher(BasePublisher):
     @contextmanager
     def lock(self) -> Generator[None, None, None]:
         """Keep every other publish of this name out, and clear away what a killed one left half done."""
-        folder = home(self.target)
-        make_folder(folder)
-        engine = sha256(str(self._engine.info["ID"]).encode()).hexdigest()[:12]
-        with locked(folder / f".{engine}-{self.name}.lock", f"another publish of {self.name!r}"):
+        with turn(self.target, str(self._engine.info["ID"]), self.name):
             fleet = self._fleet()
             if fleet.pending:
                 self._handover.heal(fleet.live, fleet.pending)
@@ -268,9 +262,7 @@ class DockerPublisher(BasePublisher):
     def _make(self, artifact: Artifact, release: str, token: str) -> Container:
         from baked_publish.images.image import Image  # noqa: PLC0415 - only a publish needs it
 
-        if not isinstance(artifact, Image):
-            raise TargetError(f"{self.target} takes an image, not {artifact.kind!r}")
-        image = load(self._engine, artifact, self.name, release[:TAG], self.report)
+        image = load(self._engine, Image.of(artifact, self.target), self.name, release[:TAG], self.report)
         now = datetime.now(UTC)
         revision = f"{now:%Y%m%d-%H%M%S}-{release[:8]}"
         taken = any(each.record.revision == revision for each in self._fleet().containers)

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import finalize
 
@@ -20,11 +19,10 @@ from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError, UsageError
+from baked_publish.images.image import Image
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.uploads import uploads
-from baked_publish.keeper.files import make_folder
-from baked_publish.keeper.folder import home
-from baked_publish.keeper.lock import locked
+from baked_publish.keeper.turn import turn
 from baked_publish.ledger.lease import place
 from baked_publish.machines.address import Addresses, open_app
 from baked_publish.machines.changes import planned
@@ -32,13 +30,14 @@ from baked_publish.machines.fleet import Fleet, Group
 from baked_publish.machines.inside import Inside
 from baked_publish.machines.launch import Launch
 from baked_publish.machines.lease import Leases
+from baked_publish.machines.listing import Listing
 from baked_publish.machines.machine import TOKEN
 from baked_publish.machines.options import FlyOptions
 from baked_publish.machines.preview import Preview
 from baked_publish.machines.prices import estimate
 from baked_publish.machines.promotion import Promotion
-from baked_publish.machines.record import PAST, Record, Standing, past_text
-from baked_publish.machines.store import Store, host, image_of, require_size, unpacked
+from baked_publish.machines.record import PAST, Record, past_text
+from baked_publish.machines.store import Store, host, require_size, unpacked
 from baked_publish.machines.survey import Survey, no_login, pushing
 from baked_publish.publisher import BasePublisher, Can
 from baked_publish.report import Report
@@ -100,7 +99,7 @@ class FlyPublisher(BasePublisher):
 
     def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002 - it looks itself
         """Name what is created, what is uploaded, other options, and machines of somebody else."""
-        image = image_of(artifact)
+        image = Image.of(artifact, self.target)
         require_size(image)
         made = Survey(self._fly, self.name, self.given).found() is not None
         return (
@@ -113,19 +112,17 @@ class FlyPublisher(BasePublisher):
     @contextmanager
     def lock(self) -> Generator[None, None, None]:
         """Keep every other publish of this app out, and finish what a killed one had begun."""
-        folder = home(self.target)
-        make_folder(folder)
-        lock = folder / f".{sha256(f'{self._fly.base} {self.name}'.encode()).hexdigest()[:20]}.lock"
-        leases = Leases(self._fly, self.name, place(folder))
-        with locked(lock, f"another publish of {self.name!r}"), leases.held():
-            fleet = self._fleet()
-            leases.take(machine for group in fleet.groups for machine in group.machines[:1])
-            self._promotion.heal(fleet)
-            self._leases = leases
-            try:
-                yield
-            finally:
-                self._leases = None
+        with turn(self.target, self._fly.base, self.name) as folder:
+            leases = Leases(self._fly, self.name, place(folder))
+            with leases.held():
+                fleet = self._fleet()
+                leases.take(machine for group in fleet.groups for machine in group.machines[:1])
+                self._promotion.heal(fleet)
+                self._leases = leases
+                try:
+                    yield
+                finally:
+                    self._leases = None
 
     def resolve(self) -> None:
         """Take the regions that are live, where none is given, and note what the secrets are now."""
@@ -141,7 +138,7 @@ class FlyPublisher(BasePublisher):
     def live(self) -> Deployment | None:
         """Return what visitors get, or are to get where nothing runs."""
         live = self._fleet().live
-        return None if live is None or live.standing is None else self._live(live, live.standing)
+        return None if live is None or live.standing is None else self._listing.live(live, live.standing)
 
     def history(self) -> Sequence[Deployment]:
         """List what is and was live, newest first."""
@@ -149,12 +146,12 @@ class FlyPublisher(BasePublisher):
         live = fleet.live
         if live is None or live.standing is None:
             return ()
-        past = [self._deployment(each.record, each.standing) for each in fleet.past]
-        return [self._live(live, live.standing), *past]
+        past = [self._listing.past(each.record, each.standing) for each in fleet.past]
+        return [self._listing.live(live, live.standing), *past]
 
     def candidates(self) -> Sequence[Candidate]:
         """List previews and what a killed run left behind, newest first."""
-        return [self._candidate(each) for each in self._fleet().candidates]
+        return [self._listing.candidate(each) for each in self._fleet().candidates]
 
     def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
         """GET ``path`` from inside a machine of the deployment; what is live is asked for its health as visitors do."""
@@ -189,11 +186,11 @@ class FlyPublisher(BasePublisher):
 
     def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
         """Push the image and bring machines of it up that no visitor reaches."""
-        image = image_of(artifact)
+        image = Image.of(artifact, self.target)
         open_app(self._fly, self.name, self.given.org or "personal")
         staged = next((each for each in self._fleet().candidates if each.record.release == release), None)
         if staged is not None and not staged.kept:
-            return self._candidate(self._launch.complete(staged))
+            return self._listing.candidate(self._launch.complete(staged))
         now = datetime.now(UTC)
         revision = f"{now:%Y%m%d-%H%M%S}-{release[:8]}"
         taken = {each.revision for each in self.history()} | {each.revision for each in self.candidates()}
@@ -206,7 +203,7 @@ class FlyPublisher(BasePublisher):
             staged=now.isoformat(),
             options=self.given.kept(),
         )
-        return self._candidate(self._launch.make(record, {TOKEN: token, **self.secrets}))
+        return self._listing.candidate(self._launch.make(record, {TOKEN: token, **self.secrets}))
 
     def recall(self, old: Deployment) -> Candidate:
         """Make machines of an old image again, as they were, with the plugins' secrets that are live."""
@@ -221,7 +218,7 @@ class FlyPublisher(BasePublisher):
         if again := fleet.candidate(old.revision):
             self._launch.remove(again)
         private = fleet.live.leader.private if fleet.live else {}
-        return self._candidate(self._launch.make(record, {**private, TOKEN: secrets.token_urlsafe(32)}))
+        return self._listing.candidate(self._launch.make(record, {**private, TOKEN: secrets.token_urlsafe(32)}))
 
     def keep(self, candidate: Candidate) -> Candidate:
         """Show ``candidate`` at a URL of its own, and let its machines rest until it is promoted."""
@@ -237,7 +234,7 @@ class FlyPublisher(BasePublisher):
         if green.kept:
             self._preview.close(candidate.revision)
         self._addresses.certify(self.name, self.given.domain)
-        return self._live(green, standing)
+        return self._listing.live(green, standing)
 
     def discard(self, candidate: Candidate) -> None:
         """Remove the machines of ``candidate``."""
@@ -281,6 +278,10 @@ class FlyPublisher(BasePublisher):
     def _addresses(self) -> Addresses:
         return Addresses(self._fly, self.http, self.report)
 
+    @property
+    def _listing(self) -> Listing:
+        return Listing(self.name, self._addresses.url)
+
     def _fleet(self) -> Fleet:
         return Fleet.of(self._fly.machines(self.name))
 
@@ -308,35 +309,3 @@ class FlyPublisher(BasePublisher):
         if found is None:
             raise NotFoundError(f"revision {candidate.revision!r} of {self.name!r} has no machines on Fly")
         return found
-
-    def _candidate(self, group: Group) -> Candidate:
-        record, leader = group.record, group.leader
-        return Candidate(
-            target=self.target,
-            name=self.name,
-            revision=record.revision,
-            url=self._addresses.url(self._preview.app)
-            if group.kept
-            else f"http://{leader.id}.vm.{self.name}.internal:8080",
-            release=record.release,
-            bundle_digest=record.bundle,
-            artifact_digest=record.image.removeprefix("sha256:"),
-            token=leader.token,
-            kept=group.kept,
-        )
-
-    def _live(self, group: Group, standing: Standing) -> Deployment:
-        return replace(self._deployment(group.record, standing), live=True, token=group.leader.token)
-
-    def _deployment(self, record: Record, standing: Standing) -> Deployment:
-        return Deployment(
-            target=self.target,
-            name=self.name,
-            revision=record.revision,
-            url=self._addresses.url(self.name),
-            release=record.release,
-            bundle_digest=record.bundle,
-            artifact_digest=record.image.removeprefix("sha256:"),
-            created=standing.promoted,
-            previous=standing.previous or None,
-        )

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import finalize
 
@@ -21,9 +20,7 @@ from baked_publish.errors import DigestError, NotFoundError, PublishError, Targe
 from baked_publish.images.options import ImageOptions, platforms
 from baked_publish.images.published import Published, read
 from baked_publish.images.recipe import ImageRecipe
-from baked_publish.keeper.files import make_folder
-from baked_publish.keeper.folder import home
-from baked_publish.keeper.lock import locked
+from baked_publish.keeper.turn import turn
 from baked_publish.ledger.lease import place
 from baked_publish.ledger.ledger import SUFFIX
 from baked_publish.ledger.record import Record
@@ -109,10 +106,7 @@ class RegistryPublisher(BasePublisher):
     @contextmanager
     def lock(self) -> Generator[None, None, None]:
         """Keep every other publish to this tag out: on this machine at once, on others from the first write on."""
-        folder = home(self.target)
-        make_folder(folder)
-        lock = folder / f".{sha256(self._shelf.name.encode()).hexdigest()[:20]}.lock"
-        with locked(lock, f"another publish of {self.name!r}"), self._shelf.session(place(folder)):
+        with turn(self.target, "", self._shelf.name) as folder, self._shelf.session(place(folder)):
             yield
 
     # What there is
@@ -157,16 +151,14 @@ class RegistryPublisher(BasePublisher):
         """Push the image by its digest, and note it in the ledger."""
         from baked_publish.images.image import Image  # noqa: PLC0415 - only a publish needs it
 
-        if not isinstance(artifact, Image):
-            raise TargetError(f"{self.target} takes an image, not {artifact.kind!r}")
-        shelf = self._shelf
+        image, shelf = Image.of(artifact, self.target), self._shelf
         shelf.hold()
-        push(shelf.repository, artifact.tree, self.report)
-        self._attach(artifact)
+        push(shelf.repository, image.tree, self.report)
+        self._attach(image)
         staged = [each for each in self.candidates() if each.release == release and not each.kept]
         if staged:
             return staged[0]
-        record = self._record(artifact.tree.manifest.descriptor, artifact.bundle.digest, release)
+        record = self._record(image.tree.manifest.descriptor, image.bundle.digest, release)
         shelf.change(lambda ledger: ledger.add(record))
         return self._candidate(record)
 
