@@ -17,7 +17,7 @@ _ANY: Final = {
     "extras": "These names, each with a link that adds it or takes it away",
     "database": "The name of the database",
     "database_color": "A colour for the database, as six hex digits",
-    "private": "Whether only some may see it; never true here",
+    "private": "Whether not everybody may see it; always false on a site without permissions",
 }
 _ROWS: Final = {
     "primary_keys": "The names of the columns of the primary key; empty without one",
