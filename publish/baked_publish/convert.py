@@ -15,6 +15,7 @@ from typing import Any, Final
 import apsw
 import orjson
 
+from baked_core.sql import quote
 from baked_publish.errors import SourceError, StorageError
 from baked_publish.report import Report
 from baked_publish.shapes import is_list, is_object
@@ -226,15 +227,15 @@ def _value(value: Any) -> Any:
 
 
 def _write(made: Path, table: str, columns: dict[str, str], rows: Iterable[tuple[Any, ...]]) -> int:
-    names = ", ".join(f"{_quoted(name)} {kind}".rstrip() for name, kind in columns.items())
+    names = ", ".join(f"{quote(name)} {kind}".rstrip() for name, kind in columns.items())
     if not names:
         raise SourceError(f"{table!r} has no rows from which columns could be known: give it at least one")
-    insert = f"insert into {_quoted(table)} values ({', '.join('?' * len(columns))})"  # noqa: S608 - quoted
+    insert = f"insert into {quote(table)} values ({', '.join('?' * len(columns))})"  # noqa: S608 - quoted
     count = 0
     connection = apsw.Connection(str(made))
     try:
         connection.execute("pragma journal_mode=off; pragma synchronous=off; begin").fetchall()
-        connection.execute(f"create table {_quoted(table)} ({names})")
+        connection.execute(f"create table {quote(table)} ({names})")
         rows = iter(rows)
         while batch := list(islice(rows, BATCH)):
             connection.executemany(insert, batch)
@@ -243,7 +244,3 @@ def _write(made: Path, table: str, columns: dict[str, str], rows: Iterable[tuple
     finally:
         connection.close()
     return count
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

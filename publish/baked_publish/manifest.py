@@ -9,6 +9,7 @@ import apsw
 from msgspec.structs import replace
 
 from baked_core.manifest import Column, Database, ForeignKey, Index, Table, View
+from baked_core.sql import quote
 from baked_publish.figures import figured
 from baked_publish.report import Report, Silent
 from baked_publish.views import known
@@ -59,11 +60,6 @@ def describe(
     return Database(name, file, size, seen.page_size, sha256, max(seen.largest.values(), default=0), tables, views)
 
 
-def quoted(name: str) -> str:
-    """Return ``name`` as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 class _Schema:
     """One connection's schema, read once."""
 
@@ -105,7 +101,7 @@ class _Schema:
         """Describe a view, with what can be known of its rows."""
         try:
             columns, hidden = self._columns(listed.name), listed.name in self._hidden
-            self._rows(f"select * from {quoted(listed.name)} limit 0")  # noqa: S608 - quoted
+            self._rows(f"select * from {quote(listed.name)} limit 0")  # noqa: S608 - quoted
         except apsw.SQLError as exc:
             self._report.warning(f"view {self._name}.{listed.name} cannot be read and is hidden: {exc}")
             return View(listed.name, (), hidden=True, sql=listed.sql)
@@ -138,7 +134,7 @@ class _Schema:
         return dict(self._rows("select name, coalesce(mx_payload, 0) from dbstat('main', 1)"))
 
     def _count(self, name: str) -> int:
-        return int(self._rows(f"select count(*) from {quoted(name)}")[0][0])  # noqa: S608 - quoted
+        return int(self._rows(f"select count(*) from {quote(name)}")[0][0])  # noqa: S608 - quoted
 
     def _indexes(self, name: str) -> tuple[Index, ...]:
         found = "select name, [unique], partial, origin from pragma_index_list(?, 'main') order by name"

@@ -14,8 +14,8 @@ from typing import Any, Final
 import apsw
 
 from baked_core.manifest import Database, Table
+from baked_core.sql import quote
 from baked_publish.errors import SourceError
-from baked_publish.manifest import quoted
 from baked_publish.options import option
 from baked_publish.report import Report
 from baked_publish.snapshot import Snapshot, copy, storing
@@ -187,16 +187,16 @@ def _leave_out(connection: apsw.Connection, database: Database, work: Work, repo
 def _drop_triggers(connection: apsw.Connection) -> None:
     """Drop what would never fire in a file that is only read, and might name what is left out."""
     for (name,) in connection.execute("select name from sqlite_schema where type = 'trigger'").fetchall():
-        connection.execute(f"drop trigger {quoted(str(name))}")
+        connection.execute(f"drop trigger {quote(str(name))}")
 
 
 def _drop(connection: apsw.Connection, database: Database, name: str) -> None:
     if name in database.views:
-        _run(connection, f"drop view {quoted(name)}", f"--exclude {name}")
+        _run(connection, f"drop view {quote(name)}", f"--exclude {name}")
         return
     for each in (database.tables[name].fts_table, name):
         if each is not None:
-            _run(connection, f"drop table if exists {quoted(each)}", f"--exclude {name}")
+            _run(connection, f"drop table if exists {quote(each)}", f"--exclude {name}")
 
 
 def _drop_column(connection: apsw.Connection, table: Table, column: str, work: Work) -> None:
@@ -207,8 +207,8 @@ def _drop_column(connection: apsw.Connection, table: Table, column: str, work: W
         raise SourceError(f"{asked}: the table is indexed by {table.fts_table!r}; exclude {table.fts_table} as well")
     for index in table.indexes:
         if column in index.columns and index.origin == "c":
-            _run(connection, f"drop index if exists {quoted(index.name)}", asked)
-    _run(connection, f"alter table {quoted(table.name)} drop column {quoted(column)}", asked)
+            _run(connection, f"drop index if exists {quote(index.name)}", asked)
+    _run(connection, f"alter table {quote(table.name)} drop column {quote(column)}", asked)
 
 
 def _run(connection: apsw.Connection, sql: str, asked: str) -> None:
@@ -227,7 +227,7 @@ def _require_whole(connection: apsw.Connection, database: Database, work: Work) 
         if not view.columns or view.name in work.exclude:
             continue
         try:
-            connection.execute(f"select * from {quoted(view.name)} limit 0").fetchall()  # noqa: S608 - quoted
+            connection.execute(f"select * from {quote(view.name)} limit 0").fetchall()  # noqa: S608 - quoted
         except apsw.SQLError as exc:
             raise SourceError(f"view {view.name!r} needs what is left out ({exc}): exclude it as well") from exc
 
@@ -250,7 +250,7 @@ def _index_foreign_keys(connection: apsw.Connection, table: Table, report: Repor
         name = f"idx_{table.name}_{'_'.join(columns)}"
         _run(
             connection,
-            f"create index if not exists {quoted(name)} on {quoted(table.name)} ({', '.join(map(quoted, columns))})",
+            f"create index if not exists {quote(name)} on {quote(table.name)} ({', '.join(map(quote, columns))})",
             "--index-foreign-keys",
         )
         report.info(f"index {name}")
@@ -263,7 +263,7 @@ def _full_text(connection: apsw.Connection, table: Table, columns: Sequence[str]
     if table.rowid is None:
         raise SourceError(f"{asked}: a table WITHOUT ROWID cannot be searched by FTS5: leave --fts out")
     content = table.name.replace("'", "''")
-    names = ", ".join(map(quoted, columns))
-    _run(connection, f"create virtual table {quoted(name)} using fts5({names}, content='{content}')", asked)
-    _run(connection, f"insert into {quoted(name)}({quoted(name)}) values ('rebuild')", asked)  # noqa: S608 - quoted
+    names = ", ".join(map(quote, columns))
+    _run(connection, f"create virtual table {quote(name)} using fts5({names}, content='{content}')", asked)
+    _run(connection, f"insert into {quote(name)}({quote(name)}) values ('rebuild')", asked)  # noqa: S608 - quoted
     report.info(f"full text {name}: {', '.join(columns)}")

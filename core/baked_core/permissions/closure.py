@@ -7,6 +7,7 @@ from typing import Final
 from baked_core.manifest import Column, Database, Table, View
 from baked_core.permissions import unseen
 from baked_core.permissions.policy import Policy, folded
+from baked_core.sql import quote
 
 Reads = frozenset[tuple[str, str]]
 """Tables and columns that a statement reads, in lower case, those behind a view included."""
@@ -94,16 +95,12 @@ def told(relation: Table | View, policy: Policy) -> str:
     if isinstance(relation, View) or relation.virtual is not None:
         return ""
     lines = [f"  {_column(each)}" for each in relation.columns if not policy.hides(relation.name, each.name)]
-    return f"CREATE TABLE {_quoted(relation.name)} (\n" + ",\n".join(lines) + "\n)"
+    return f"CREATE TABLE {quote(relation.name)} (\n" + ",\n".join(lines) + "\n)"
 
 
 def _column(column: Column) -> str:
-    words = [_quoted(column.name), column.type, "NOT NULL" if column.notnull else ""]
+    words = [quote(column.name), column.type, "NOT NULL" if column.notnull else ""]
     return " ".join(filter(None, words))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _computed(table: Table | None, hidden: frozenset[str]) -> frozenset[str]:

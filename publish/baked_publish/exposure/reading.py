@@ -7,7 +7,7 @@ from typing import Any, Final
 import apsw
 
 from baked_core.manifest import Table
-from baked_publish.manifest import quoted
+from baked_core.sql import quote
 
 STRETCH: Final = 1000
 """Rows that are read one after the other."""
@@ -36,11 +36,11 @@ def read(connection: apsw.Connection, table: Table, *, every_row: bool) -> Itera
     columns = [column.name for column in table.columns]
     if not columns or not table.count:
         return
-    chosen = ", ".join(_as_text(quoted(column)) for column in columns)
+    chosen = ", ".join(_as_text(quote(column)) for column in columns)
     ((encoding,),) = connection.execute("pragma encoding")
     total = 0
     for where, bindings in _stretches(connection, table, every_row=every_row):
-        rows = connection.execute(f"select {chosen} from {quoted(table.name)} {where}", bindings)  # noqa: S608 - quoted
+        rows = connection.execute(f"select {chosen} from {quote(table.name)} {where}", bindings)  # noqa: S608 - quoted
         for block in _blocks(columns, rows, encoding):
             yield block
             total += sum(len(value) for values in block.values.values() for value in values)
@@ -67,8 +67,8 @@ def _stretches(
     if table.rowid is None or table.virtual is not None:
         yield "limit :most", {"most": STRETCH * STRETCHES}
         return
-    rowid = quoted(table.rowid)
-    ((first, last),) = connection.execute(f"select min({rowid}), max({rowid}) from {quoted(table.name)}")  # noqa: S608
+    rowid = quote(table.rowid)
+    ((first, last),) = connection.execute(f"select min({rowid}), max({rowid}) from {quote(table.name)}")  # noqa: S608
     step = max(1, (last - first) // STRETCHES)
     for number in range(STRETCHES):
         begin = first + number * step
