@@ -13,7 +13,7 @@ from msgspec import Struct
 from baked_core.authorizer import Authorizer
 from baked_core.errors import OutOfMemory, QueryError, QueryTimeout
 from baked_core.guard import functions, guard, limit
-from baked_core.handle import Sqlite, opened, seal
+from baked_core.handle import Sqlite, can_spill, opened, seal, sort_in_memory
 from baked_core.permissions.policy import EVERYTHING, Policy
 from baked_core.reads import reads
 from baked_core.source import Source
@@ -32,6 +32,9 @@ KEPT: Final = 100
 TOO_LONG: Final = "the query was stopped at its time limit: narrow it down with a filter, or sort by an indexed column"
 REFUSED: Final = "SQLite refused the query: {reason}"
 TOO_LARGE: Final = "the query needs more memory than there is for one: ask for less at a time"
+NO_ROOM: Final = (
+    "there is no room here to sort so many rows: narrow them down with a filter, or sort by an indexed column"
+)
 DENIED: Final = (
     "only reading is possible here, and only what is public: one SELECT, WITH or EXPLAIN statement over the tables, "
     "columns and functions that there are; name the columns where * is refused"
@@ -90,6 +93,8 @@ class Connection:
             added = functions(self._sqlite) - before if guarded else added
         if walls.read_only:
             seal(self._sqlite)
+        if not (guarded or can_spill()):
+            sort_in_memory(self._sqlite)
         denied = overrides(self._sqlite) if overrides is not None else ()
         if guarded and walls.memory:
             limit(self._sqlite, source)
@@ -211,6 +216,8 @@ class Connection:
             return OutOfMemory(TOO_LARGE)
         if isinstance(exc, KeyError | apsw.BindingsError):
             return QueryError("a parameter has no name, or no value: write each as :name, and give name=... in the URL")
+        if isinstance(exc, apsw.FullError):
+            return QueryError(NO_ROOM)
         text = str(exc)
         if isinstance(exc, apsw.AuthError) or (self.policy and not _SYNTAX(text)):
             return QueryError(DENIED)  # not which table or column: whoever may not read it shall not hear of it

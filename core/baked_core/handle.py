@@ -1,12 +1,15 @@
 """A handle on a database: one that can only read, whatever is asked of it."""
 
+import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote as percent_encode
 
 import apsw
 
+from baked_core import limits
 from baked_core.errors import ManifestError
 from baked_core.source import Source
 from baked_core.sql import quote
@@ -14,6 +17,7 @@ from baked_core.sql import quote
 Sqlite = Any
 """An ``apsw.Connection``; its stubs speak of Python 3.12's Buffer, which 3.11 does not know."""
 
+_SPILL: Final = ("/var/tmp", "/usr/tmp", "/tmp", ".")  # noqa: S108 - SQLite's own list
 _FLAGS = apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_NOMUTEX
 
 
@@ -34,6 +38,22 @@ def opened(source: Source, *, statements: int = 0, read_only: bool = True) -> Sq
     except apsw.Error as exc:
         raise ManifestError(f"database {source.name!r} cannot be opened ({exc}): publish it again") from exc
     return sqlite
+
+
+@cache
+def can_spill() -> bool:
+    """Tell whether SQLite would find a folder for what does not fit into memory as it sorts."""
+    if os.name == "nt":
+        return True
+    told = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), *_SPILL)
+    return any(each and os.access(each, os.W_OK | os.X_OK) for each in told)
+
+
+def sort_in_memory(sqlite: Sqlite) -> None:
+    """Let a handle sort where nothing can be written, within a bound for all handles of this process."""
+    sqlite.execute("pragma temp_store = memory")
+    if not apsw.hard_heap_limit(-1):
+        apsw.hard_heap_limit(limits.share(limits.SORTED))
 
 
 def seal(sqlite: Sqlite) -> None:

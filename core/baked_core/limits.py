@@ -23,8 +23,10 @@ CRAWL: Final = 15_000
 """Bytes of an answer that a client must take in that time."""
 UNSENT: Final = 256 << 20
 """Bytes that wait for all clients who read too slowly; beyond that, the slowest is given up."""
+SORTED: Final = 256 << 20
+"""Bytes that SQLite may have for the app's own SQL, where it has to sort in memory."""
 SHARE: Final = 4
-"""Of the memory that there is, no more than one part in so many waits for them."""
+"""Each of these is no more than one part in so many of the memory that there is."""
 VISITS: Final = 1000
 """Connections at once; beyond that, the one that has waited longest for its next request makes room."""
 _OTHER_FILES: Final = 300
@@ -34,9 +36,9 @@ _BOUNDS: Final = tuple(map(Path, ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/m
 """Where a container is told how many bytes of memory it may have; ``max`` for as many as there are."""
 
 
-def unsent() -> int:
-    """Return how many bytes may wait for all clients: UNSENT, or a share of a small machine's or container's memory."""
-    return min([UNSENT, *(found // SHARE for found in _memory())])
+def share(most: int) -> int:
+    """Return ``most`` bytes, or a part of the memory of a small machine or container."""
+    return min([most, *(found // SHARE for found in _memory())])
 
 
 def _memory() -> list[int]:

@@ -28,7 +28,7 @@ class Shared(ServerState):
         self.host = host
         self.most = limits.visits()
         """How many connections there may be."""
-        self.unsent = limits.unsent()
+        self.unsent = limits.share(limits.UNSENT)
         """How many bytes may wait for all who read too slowly."""
         self.waiting: dict[Any, None] = {}
         """Visits from which the head of a request is awaited, the longest first."""

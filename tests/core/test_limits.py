@@ -24,10 +24,11 @@ def test_what_waits_for_slow_readers_is_a_share_of_the_memory(
     bound = tmp_path / "memory.max"
     bound.write_text(told)
     monkeypatch.setattr(limits, "_BOUNDS", (tmp_path / "nothing", bound))
-    assert limits.unsent() == unsent
+    assert limits.share(limits.UNSENT) == unsent
 
 
 def test_a_small_machine_keeps_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_BOUNDS", ())
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1 << 16, "SC_PAGE_SIZE": 4096}.__getitem__)
-    assert limits.unsent() == 64 << 20
+    assert limits.share(limits.UNSENT) == 64 << 20
+    assert limits.share(1000) == 1000

@@ -19,6 +19,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
         f"| {limits.HURRY:.0f} s, else 408",
         f"| {limits.CRAWL:,} bytes in {limits.STALL:.0f} s",
         f"| {limits.UNSENT:,} bytes; then",
+        f"else {limits.SORTED:,} bytes of memory for all",
         f"| {limits.VISITS:,}, or what the limit",
         f"| {args.MAX_ARGUMENTS:,}, else 400",
         f"| {guard.LENGTH:,} bytes, or twice",
