@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
-from baked_publish.engine import survey
+from baked_publish.engine import listing, survey
 from baked_publish.engine.berth import STOP_WITHIN, config, lasting, limits, private
+from baked_publish.engine.changes import planned
 from baked_publish.engine.container import Container
 from baked_publish.engine.door import Door
 from baked_publish.engine.engine import Engine
-from baked_publish.engine.fleet import Fleet, candidate_name, is_preview, next_name, preview_name
+from baked_publish.engine.fleet import Fleet, candidate_name, next_name, preview_name
 from baked_publish.engine.handover import Handover
 from baked_publish.engine.launch import Launch
 from baked_publish.engine.loading import load, repository
@@ -88,19 +89,10 @@ class DockerPublisher(BasePublisher):
         """Ask for an image for the engine's own machine."""
         return ImageRecipe(platforms=(self._engine.platform,), options=self.given)
 
-    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002 - files are compared elsewhere
+    def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002 - it looks itself
         """Name what is created, or another address and other limits."""
-        fleet = self._fleet()
-        if live is None or fleet.live is None:
-            return (Change("create", f"container {self.name}"),)
-        record, wanted = fleet.live.record, Address(self.given.host or LOCALHOST, self.given.port)
-        changes = list[Change]()
-        if wanted not in {fleet.live.address, Address(record.asked_host, record.asked_port)}:
-            after = url_of(wanted) if wanted.port else f"any free port of {wanted.host}"
-            changes.append(Change("change", "address", live.url, after))
-        old, new = lasting(fleet.live), self._limits()
-        changes += [Change("change", key, str(old[key]), str(new[key])) for key in new if old[key] != new[key]]
-        return changes
+        wanted = Address(self.given.host or LOCALHOST, self.given.port)
+        return tuple(planned(self.name, self._fleet().live, wanted, self._limits()))
 
     @contextmanager
     def lock(self) -> Generator[None, None, None]:
@@ -123,16 +115,16 @@ class DockerPublisher(BasePublisher):
     def live(self) -> Deployment | None:
         """Return what visitors get, or should get where nothing is running."""
         live = self._fleet().live
-        return None if live is None else self._deployment(live, live)
+        return None if live is None else listing.deployment(live, live)
 
     def history(self) -> Sequence[Deployment]:
         """List what is and was live, newest first."""
         fleet = self._fleet()
-        return [self._deployment(each, fleet.live) for each in fleet.past]
+        return [listing.deployment(each, fleet.live) for each in fleet.past]
 
     def candidates(self) -> Sequence[Candidate]:
         """List previews and what a killed run left behind, newest first."""
-        return [self._candidate(each) for each in self._fleet().candidates]
+        return [listing.candidate(each) for each in self._fleet().candidates]
 
     def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
         """GET ``path`` from the deployment's own container; raise TargetError if it is not running."""
@@ -204,7 +196,7 @@ class DockerPublisher(BasePublisher):
             self._clear(self._fleet())
         except PublishError as exc:  # the promotion itself is done
             self.report.warning(f"what the promotion left over could not be removed: {exc}")
-        return self._deployment(successor, successor)
+        return listing.deployment(successor, successor)
 
     def discard(self, candidate: Candidate) -> None:
         """Remove the container of ``candidate``, and its image if nothing else of this name needs it."""
@@ -286,7 +278,7 @@ class DockerPublisher(BasePublisher):
 
     def _launch_candidate(self, container: Container) -> Candidate:
         try:
-            return self._candidate(self._launch.start(container))
+            return listing.candidate(self._launch.start(container))
         except BaseException:
             self._engine.remove(container)
             self._sweep_images()
@@ -339,33 +331,3 @@ class DockerPublisher(BasePublisher):
             self._engine.untag(tag)
         except TargetError as exc:
             self.report.detail(f"image {tag} stays: {exc}")
-
-    def _candidate(self, container: Container) -> Candidate:
-        record, address = container.record, container.address
-        return Candidate(
-            target=self.target,
-            name=self.name,
-            revision=record.revision,
-            url=url_of(address) if address.port else "",
-            release=record.release,
-            bundle_digest=record.bundle,
-            artifact_digest=record.artifact,
-            token=container.token,
-            kept=is_preview(container),
-        )
-
-    def _deployment(self, container: Container, live: Container | None) -> Deployment:
-        record = container.record
-        return Deployment(
-            target=self.target,
-            name=self.name,
-            revision=record.revision,
-            url=url_of(container.address),
-            release=record.release,
-            bundle_digest=record.bundle,
-            artifact_digest=record.artifact,
-            created=record.promoted,
-            previous=record.previous or None,
-            live=live is not None and container.id == live.id,
-            token=container.token,
-        )
