@@ -69,7 +69,9 @@ def config(speech: Speech, _report: Report, **values: Any) -> None:
     lines = [
         f"{name}  {each['name']} = {each['value']}  ({each['source']})" for name in targets for each in targets[name]
     ]
-    value = results.envelope("config", path=str(project.path), databases=files, targets=targets)
+    own = {str(path): dict(said) for path, said in project.own().items()}
+    lines[:0] = [f"{path}  {key} = {value}  ({PROJECT})" for path, said in own.items() for key, value in said.items()]
+    value = results.envelope("config", path=str(project.path), databases=files, own=own, targets=targets)
     speech.answer(value, [*(f"databases  {each}" for each in files), *lines])
 
 

@@ -103,6 +103,8 @@ def test_a_database_has_bake_options_of_its_own(here: Path, env: dict[str, str])
     own = "databases:\n  - data/*.db\n  - path: data/other.db\n    exclude: [items]\n    index_foreign_keys: false\n"
     path = here / "publish.yaml"
     path.write_text(path.read_text().replace("databases: data/*.db\n", own) + "bake: {index_foreign_keys: true}\n")
+    told = said(here, env, "config")["own"]
+    assert told == {str(here / "data" / "other.db"): {"exclude": ["items"], "index_foreign_keys": False}}
     made = said(here, env, "bake", "-o", "baked")["databases"]
     assert {name: "items" in each["tables"] for name, each in made.items()} == {"data": True, "other": False}
     made = said(here, env, "bake", "data/other.db", "-o", "again")["databases"]
