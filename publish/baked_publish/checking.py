@@ -35,7 +35,8 @@ def check(speech: Speech, report: Report, files: tuple[Path, ...], **values: Any
     if verdict.stopping:
         if not speech.json:
             speech.answer({}, lines)
-        raise ExposedError(f"{len(verdict.stopping)} of these are not accepted", details=value)
+        count = len(verdict.stopping)
+        raise ExposedError(f"{count} of these {'is' if count == 1 else 'are'} not accepted", details=value)
     speech.answer(results.envelope("check", **value), lines)
 
 
