@@ -6,7 +6,7 @@ stranger had a part in leaves this process: see ``baked_core.strangers``.
 
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from copy import copy
 from enum import Enum
@@ -33,6 +33,7 @@ from baked_core.strangers.plan import proxies
 from baked_core.threads import Threads
 from baked_core.trace import CURRENT
 from baked_core.values import Value
+from baked_core.written import lines
 
 MOMENT: Final = 0.002
 """Seconds that a quick statement may keep everybody else waiting."""
@@ -176,7 +177,7 @@ class Database:
         limit_ms: int | None = None,
         max_bytes: int | None = None,
     ) -> AsyncGenerator[Rows, None]:
-        """Run one statement and yield its rows in batches, on a connection of its own; see ``query``.
+        """Run one statement and yield its rows as CSV, in batches, on a connection of its own; see ``query``.
 
         Streams of the app's own take turns, as strangers' do: each costs a connection for as long as its reader
         likes. A batch of theirs ends once it is heavier than ``max_bytes``.
@@ -193,7 +194,7 @@ class Database:
             connection = await self._threads.run(self._opening.connect)
             try:
                 batches = connection.batches(sql, params, seconds=seconds, max_bytes=max_bytes)
-                while (batch := await self._threads.run(partial(next, batches, None))) is not None:
+                while (batch := await self._threads.run(partial(_written, batches))) is not None:
                     yield batch
             finally:
                 await self._threads.run(connection.close)
@@ -243,6 +244,12 @@ class Database:
         if found is None:
             found = self._local.connection = self._opening.connect()
         return found
+
+
+def _written(batches: Iterator[Rows]) -> Rows | None:
+    """Return the next batch as CSV, written in the thread that read it: nobody waits for that."""
+    batch = next(batches, None)
+    return None if batch is None else Rows(batch.columns, (), written=lines(batch.rows))
 
 
 def _count(sqlite: Sqlite, table: str) -> int:
