@@ -6,7 +6,7 @@ stranger had a part in leaves this process: see ``baked_core.strangers``.
 
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from copy import copy
 from enum import Enum
@@ -193,8 +193,8 @@ class Database:
         async with Turn(self._streams, visitor.CURRENT.get(), proxies(self._opening.settings)):
             connection = await self._threads.run(self._opening.connect)
             try:
-                batches = connection.batches(sql, params, seconds=seconds, max_bytes=max_bytes)
-                while (batch := await self._threads.run(partial(_written, batches))) is not None:
+                batches = map(_written, connection.batches(sql, params, seconds=seconds, max_bytes=max_bytes))
+                while (batch := await self._threads.run(partial(next, batches, None))) is not None:
                     yield batch
             finally:
                 await self._threads.run(connection.close)
@@ -246,10 +246,9 @@ class Database:
         return found
 
 
-def _written(batches: Iterator[Rows]) -> Rows | None:
-    """Return the next batch as CSV, written in the thread that read it: nobody waits for that."""
-    batch = next(batches, None)
-    return None if batch is None else Rows(batch.columns, (), written=lines(batch.rows))
+def _written(batch: Rows) -> Rows:
+    """Return a batch as CSV, written in the thread that read it: nobody waits for that."""
+    return Rows(batch.columns, (), written=lines(batch.rows))
 
 
 def _count(sqlite: Sqlite, table: str) -> int:
