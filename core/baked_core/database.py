@@ -197,7 +197,7 @@ class Database:
                 while (batch := await self._threads.run(partial(next, batches, None))) is not None:
                     yield batch
             finally:
-                await self._threads.run(connection.close)
+                await self._threads.run(connection.close, anyway=True)
 
     def _job(self, whose: Whose, sql: str, params: Params, seconds: float, max_rows: int | None, way: str) -> Job:
         if whose is Whose.STRANGER and self.policy and (word := unseen.refused(sql)):

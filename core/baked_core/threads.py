@@ -25,10 +25,11 @@ class Threads:
         self._waiting = OrderedDict[str, deque[asyncio.Future[None]]]()
         """By client, the one whose turn is next first."""
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, anyway: bool = False) -> T:
         """Return what ``work`` returns in one of the threads.
 
-        Raises Busy if its turn never comes, Gone if the client left: a page may take a hundred statements.
+        Raises Busy if its turn never comes, and Gone if the client left, unless it is to be done ``anyway``: a page
+        may take a hundred statements.
         """
         visitor = CURRENT.get()
         if self._free > 0:
@@ -36,7 +37,7 @@ class Threads:
         else:
             await self._turn("" if visitor is None else visitor.address(self._proxies))
         try:
-            if visitor is not None and visitor.left:
+            if visitor is not None and visitor.left and not anyway:
                 raise Gone("the client left")
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:

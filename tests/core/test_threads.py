@@ -119,5 +119,6 @@ async def test_nothing_is_begun_for_a_client_that_left() -> None:
     )
     with pytest.raises(Gone):
         await line.run(int)
+    assert await line.run(int, anyway=True) == 0
     visitor.CURRENT.set(None)
     assert await line.run(int) == 0
