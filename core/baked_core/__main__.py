@@ -10,7 +10,7 @@ from typing import Final
 from baked_core.errors import CoreError
 from baked_core.manifest import FILE_NAME
 
-YOUNG: Final = 20_000
+YOUNG: Final = 3000
 """New objects between two looks for garbage: one page makes thousands, which all are gone by themselves with it."""
 KEEPER: Final = "BAKED_KEEPER"
 """The environment name of the file number that leads to a keeper."""
