@@ -69,6 +69,24 @@ def test_a_ledger_that_cannot_be_used_is_refused(folder: Folder, content: bytes,
         folder.ledger()
 
 
+def test_a_file_cut_off_at_any_byte_is_told(folder: Folder) -> None:
+    ledger = Ledger("data").promote("r1", "then", Address(), Address("127.0.0.1", 20001))
+    ledger.write(folder.path)
+    complete(folder, RECORD)
+    reads = {
+        folder.path / "state.json": folder.ledger,
+        folder.deployment("r1") / "deployment.json": lambda: Record.read(folder.deployment("r1")),
+    }
+    for path, read in reads.items():
+        whole, before = path.read_bytes(), read()
+        for size in range(len(whole.rstrip())):
+            path.write_bytes(whole[:size])
+            with pytest.raises(StorageError, match="cannot be read|is damaged"):
+                read()
+        path.write_bytes(whole)
+        assert read() == before
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"format": 2}, "has format 2"), ({"workers": None, "colour": 1}, "is damaged")],
