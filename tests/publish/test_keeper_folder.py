@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def test_a_file_cut_off_at_any_byte_is_told(folder: Folder) -> None:
     ledger = Ledger("data").promote("r1", "then", Address(), Address("127.0.0.1", 20001))
     ledger.write(folder.path)
     complete(folder, RECORD)
-    reads = {
+    reads: dict[Path, Callable[[], object]] = {
         folder.path / "state.json": folder.ledger,
         folder.deployment("r1") / "deployment.json": lambda: Record.read(folder.deployment("r1")),
     }
@@ -81,7 +82,7 @@ def test_a_file_cut_off_at_any_byte_is_told(folder: Folder) -> None:
         whole, before = path.read_bytes(), read()
         for size in range(len(whole.rstrip())):
             path.write_bytes(whole[:size])
-            with pytest.raises(StorageError, match="cannot be read|is damaged"):
+            with pytest.raises(StorageError, match=r"cannot be read|is damaged"):
                 read()
         path.write_bytes(whole)
         assert read() == before
