@@ -16,7 +16,7 @@ from baked_core.metadata import types
 from baked_core.page import Page, RowPage, TablePage
 from baked_core.strings import Strings
 from baked_core.table_query import key_of, untyped_key
-from baked_core.urls import Urls, encode_key, exact_key
+from baked_core.urls import Urls, argument, encode_key, exact_key
 from baked_core.values import Row, Value
 
 SMALL: Final = 10_000
@@ -207,8 +207,8 @@ class Cells:
         if other.primary_keys == key.other_columns or (not other.primary_keys and key.other_columns == (other.rowid,)):
             base = f"{urls.path(database.name, other.name)}/"
             return lambda value: base + (value if type(value) is str and _KEY(value) else encode_key((value,)))
-        name = f"{key.other_columns[0]}__exact"
-        return lambda value: urls.path(database.name, other.name, query=[(name, str(value))])
+        start = f"{urls.path(database.name, other.name)}?{argument(f'{key.other_columns[0]}__exact')}="
+        return lambda value: start + argument(str(value))
 
 
 def escape(text: str) -> str:

@@ -71,7 +71,7 @@ def grid(page: DataPage, cells: Cells, css: Callable[[str], str], of_row: Callab
         else:  # every cell begins and ends alike
             parts += [repeat(f'{between}{begin}">'), inner]
             between = "</td>"
-    body = "\n".join(map("".join, zip(*parts, repeat(f"{between}</tr>"), strict=False))) if page.rows else ""
+    body = "\n".join(map("".join, zip(*parts, repeat(f"{between}</tr>", len(page.rows)), strict=False)))
     numbers = frozenset(column.name for column in columns if column.number)
     return Grid(Markup(body), numbers, arrow)  # noqa: S704 - all was escaped
 

@@ -92,7 +92,8 @@ def index_of(
     name = args.get("_fts_table") or str(said.get("fts_table") or "") or _found(relation)
     rowid = relation.rowid if isinstance(relation, Table) else None
     key = args.get("_fts_pk") or str(said.get("fts_pk") or "") or rowid
-    if key is not None and key not in known and key != rowid:
+    told = name is not None or args.has("_fts_pk")  # what metadata says of no index at all does no harm
+    if told and key is not None and key not in known and key != rowid:
         raise BadRequest(
             "_fts_pk={key!r} is no column of {name!r}", key=key, name=relation.name, near=nearest(key, known)
         )

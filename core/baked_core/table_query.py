@@ -218,9 +218,11 @@ def _shown(args: Args, relation: Table | View, known: Mapping[str, Column]) -> t
             raise BadRequest(
                 "_nocol cannot leave out {name!r}: it belongs to the key that leads to each row", name=name
             )
-    if wanted:
-        return tuple(dict.fromkeys((*key, *(name for name in wanted if name not in unwanted))))
-    return tuple(name for name in known if name in key or name not in unwanted)
+    asked = dict.fromkeys((*key, *wanted)) if wanted else known
+    shown = tuple(name for name in asked if name in key or name not in unwanted)
+    if not shown:
+        raise BadRequest("_nocol leaves out every column: leave one of them")
+    return shown
 
 
 def _sort(args: Args, known: Mapping[str, Column], metadata: Metadata) -> Term | None:

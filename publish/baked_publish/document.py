@@ -78,14 +78,21 @@ class _Reader:
         for key_node, value_node in node.value:
             if key_node.tag == MERGE:
                 continue
-            key, line = str(key_node.value), key_node.start_mark.line + 1
+            key, line = self._key(key_node)
             if key in found:
                 raise ConfigError(f"{self._path}:{line}: the key {key!r} stands here a second time")
-            self.lines[*at, key] = line
+            self.lines.setdefault((*at, key), line)  # a key of its own stands before one that is merged
             found[key] = self.value(value_node, (*at, key))
         for merged in self._merged(node, at):
             found = {**merged, **found}
         return found
+
+    def _key(self, node: Any) -> tuple[str, int]:
+        line = node.start_mark.line + 1
+        try:
+            return _joined(str(node.value)), line
+        except ValueError as exc:
+            raise ConfigError(f"{self._path}:{line}: {str(node.value)!r} is nothing that JSON can say") from exc
 
     def _merged(self, node: Any, at: At) -> Iterator[JSON]:
         """Yield what ``<<`` brings in, the strongest first."""
@@ -103,6 +110,7 @@ class _Reader:
         loader = self._yaml.SafeLoader("")
         try:
             said = loader.construct_object(node)
+            said = _joined(said) if isinstance(said, str) else said
             json.dumps(said, allow_nan=False, ensure_ascii=False).encode()
         except self._yaml.YAMLError as exc:
             raise ConfigError(f"{self._path}:{self.lines[at]}: {' '.join(str(exc).split())}") from exc
@@ -112,3 +120,8 @@ class _Reader:
         finally:
             loader.dispose()
         return said
+
+
+def _joined(text: str) -> str:
+    """Join the two halves as which JSON may write a sign such as an emoji; raise ValueError for one half alone."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")

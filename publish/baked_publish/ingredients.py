@@ -51,8 +51,8 @@ class Ingredients:
         return inputs, site, config
 
     def _own(self, source: Source) -> Mapping[str, Any]:
-        path = source.origin.absolute()
-        return self.own.get(path) or self.own.get(path.parent) or {}
+        folder = source.origin.parent.resolve()
+        return self.own.get(folder / source.origin.name) or self.own.get(folder) or {}
 
     def paths(self) -> tuple[Path, ...]:
         """Return the files and folders named by flags."""

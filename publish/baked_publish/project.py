@@ -107,7 +107,7 @@ class Project:
 
     def own(self) -> Mapping[Path, JSON]:
         """Return what is said of single databases, by their absolute paths; of one named twice, what is said last."""
-        return {path.absolute(): said for path, said in self._databases() if said}
+        return {_place(path): said for path, said in self._databases() if said}
 
     def _databases(self) -> Iterator[tuple[Path, JSON]]:
         named = self.said["databases"]
@@ -126,6 +126,11 @@ class Project:
     def _mount(self, text: str) -> str:
         mount, colon, folder = text.partition(":")
         return f"{mount}:{self._beside(folder)}" if colon and folder else text
+
+
+def _place(path: Path) -> Path:
+    """Return the one path of a file or folder, however it was written: what is left out of it must stay left out."""
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
 
 
 def _validate(document: Document) -> None:

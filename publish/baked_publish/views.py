@@ -44,13 +44,15 @@ def _figured(connection: apsw.Connection, view: View) -> tuple[Column, ...]:
             return figured(connection, view)
     except apsw.InterruptError:
         return tuple(replace(column, figures=Figures()) for column in view.columns)
+    except apsw.Error:  # such as a value that is larger than SQLite takes: a page says why
+        return view.columns
 
 
 def _count(connection: apsw.Connection, view: View) -> int | None:
     try:
         with _no_more_than(connection, MOST):
             return int(connection.execute(f"select count(*) from {quote(view.name)}").get)  # noqa: S608 - quoted
-    except (apsw.InterruptError, apsw.SQLError):
+    except apsw.Error:
         return None
 
 

@@ -38,6 +38,10 @@ def fill(connection: apsw.Connection) -> None:
         create table made(id integer primary key, n integer,
             body text as (printf('%.*c', 800000, 'x')) virtual);
         {numbers.format(250)} insert into made(id, n) select n, n from n;
+        create table big(id integer primary key, body text);
+        {numbers.format(40)} insert into big select n, n || replace(hex(zeroblob(400000)), '0', 'x') from n;
+        create table child(id integer primary key, ref integer references big(id));
+        {numbers.format(1000)} insert into child select n, 1 + n % 40 from n;
         create table long(id integer primary key, t text, u text);
         {numbers.format(100_000)} insert into long select n, 'row ' || (n * 7919 % 100000), hex(n * 31 % 1000) from n;
         create table wide(id integer primary key, {", ".join(columns)});
@@ -63,6 +67,9 @@ PAGES = {
     "heavy rows as CSV": "fat.csv?_size=max",
     "heavy rows as a page of CSV": "fat.csv?_size=250",
     "heavy rows, sorted": "fat.json?_size=max&_sort=body",
+    "heavy labels beside light rows": "child.json?_size=max&_labels=on",
+    "heavy labels in a page": "child?_size=max",
+    "heavy labels, counted": "child?_size=1&_facet=ref&_facet_size=max",
     "heavy values, counted": "fat?_facet=body&_facet_size=max&_facet=kind",
     "heavy rows of a view": "seen.json?_size=max",
     "all heavy rows of a view": "seen.csv?_stream=on",

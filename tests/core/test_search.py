@@ -90,3 +90,10 @@ def test_metadata_makes_a_view_searchable_and_raw(serve: Serve) -> None:
 def test_a_column_named_like_a_search_is_a_column(serve: Serve) -> None:
     client = serve(data="create table t(_search_x); insert into t values('a'), ('b')")
     assert client.get("/data/t.json?_shape=array&_search_x=a").json() == [{"rowid": 1, "_search_x": "a"}]
+
+
+def test_what_metadata_says_of_an_index_that_is_not_there_does_no_harm(serve: Serve) -> None:
+    tables = {"plain": {"fts_pk": "idd"}}
+    client = serve(data=DATA, metadata={"databases": {"data": {"tables": tables}}})
+    assert client.get("/data/plain").status_code == 200
+    assert client.get("/data/plain.json").status_code == 200

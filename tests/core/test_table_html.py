@@ -151,3 +151,13 @@ def test_the_rows_of_one_table_have_a_template_of_their_own(serve: Serve) -> Non
     assert "[7][8]" in page
     assert f"table-{css_class('my table')}" in page
     assert '<table class="rows">' not in page
+
+
+@pytest.mark.parametrize("suffix", ["", ".json", ".csv"])
+def test_at_least_one_column_stays(serve: Serve, suffix: str) -> None:
+    client = serve(data="create table t(a, b); insert into t values (1, 2); create view v as select a, b from t")
+    for more in ("", "&_sort=a", "&_col=a&_col=b"):
+        answer = client.get(f"/data/v{suffix}?_nocol=a&_nocol=b{more}")
+        assert answer.status_code == 400, more
+        assert "_nocol leaves out every column" in unescape(answer.text)
+    assert client.get(f"/data/t{suffix}?_nocol=a&_nocol=b&_sort=a").status_code == 200, "its key stays"

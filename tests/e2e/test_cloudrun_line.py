@@ -249,9 +249,15 @@ def test_the_repository_keeps_as_many_images_as_the_publish_that_keeps_most(shop
         count: int = rules["baked-data-newest"]["mostRecentVersions"]["keepCount"]
         return count
 
-    shop.publish(1, Wish(keep=2))
+    shop.publish(1, Wish(keep=1))
+    assert kept() == (1 + 1) * VERSIONS
+    path = "projects/clouds-test/locations/europe-west1/repositories/baked-data"
+    rules = shop.google.storage.repositories[path]["cleanupPolicies"]
+    rules["theirs"] = {"id": "theirs", "action": "KEEP", "condition": {"tagPrefixes": ["release"]}}
+    shop.publish(2, Wish(keep=2))
     assert kept() == (2 + 1) * VERSIONS
-    shop.publish(2, Wish(keep=1))
+    assert "theirs" in shop.google.storage.repositories[path]["cleanupPolicies"], "a rule of somebody else's stays"
+    shop.publish(1, Wish(keep=1))
     assert kept() == (2 + 1) * VERSIONS
     shop.google.identity.denied.add("artifactregistry.repositories.update")
     assert shop.publish(3, Wish(keep=4)).action == "published"

@@ -87,3 +87,16 @@ def test_metadata_that_is_wrong_is_told_with_file_and_line(tmp_path: Path, text:
     with pytest.raises(ConfigError) as raised:
         load([path])
     assert str(raised.value).startswith(f"{path}:{line}: ")
+
+
+def test_json_may_write_a_sign_as_two_halves(tmp_path: Path) -> None:
+    assert read(tmp_path, r'{"tree": "\ud83c\udf33", "\ud83c\udf33": 1}').value == {"tree": "🌳", "🌳": 1}
+    for half in (r'{"a": "\ud83c"}', r'{"\ud83c": 1}'):
+        with pytest.raises(ConfigError, match=r"some\.yaml:1: .* is nothing that JSON can say"):
+            read(tmp_path, half)
+
+
+def test_a_key_stands_where_it_was_written_and_not_where_what_is_merged_was(tmp_path: Path) -> None:
+    document = read(tmp_path, "base: &b\n  x: 1\nother:\n  <<: *b\n  x: 3\n")
+    assert document.value["other"] == {"x": 3}
+    assert document.line(("other", "x")) == 5

@@ -109,6 +109,12 @@ def test_a_database_has_bake_options_of_its_own(here: Path, env: dict[str, str])
     assert {name: "items" in each["tables"] for name, each in made.items()} == {"data": True, "other": False}
     made = said(here, env, "bake", "data/other.db", "-o", "again")["databases"]
     assert "items" not in made["other"]["tables"]
+    (here / "link").symlink_to("data")
+    for number, way in enumerate(
+        ("link/other.db", here / "data" / ".." / "data" / "other.db", Path("..") / here.name / "data" / "other.db")
+    ):
+        made = said(here, env, "bake", way, "-o", f"way {number}")["databases"]
+        assert "items" not in made["other"]["tables"], f"{way} is the same file"
     path.write_text(path.read_text().replace("[items]", "[itms]"))
     assert "did you mean 'items'?" in said(here, env, "bake", "-o", "third", code=3)["error"]["message"]
 

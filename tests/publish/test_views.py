@@ -84,6 +84,8 @@ def test_a_view_whose_rows_cannot_be_read_is_kept() -> None:
     assert found.count == 4, "counting them reads no value"
     assert found.columns[0].figures is None
     assert view("select kind from t where abs(-9223372036854775807 - id) > 0").count is None
+    assert view("select printf('%2000000000d', 1) as n from t").columns[0].figures is None
+    assert view("select id from t where length(printf('%2000000000d', id)) > 0").count is None
 
 
 def test_a_page_of_a_view_asks_for_no_count_and_no_suggestions(tmp_path: Path) -> None:

@@ -138,7 +138,9 @@ async def _labels(reading: Reading, facet: Facet, values: list[Value]) -> Mappin
     if facet.kind != facets.COLUMN or facet.column.name not in known or not values:
         return {}
     statement = _words(known[facet.column.name], values)
-    found = await reading.database.query(statement.sql, statement.params, limit_ms=reading.request.limit_ms)
+    found = await reading.database.query(
+        statement.sql, statement.params, limit_ms=reading.request.limit_ms, max_bytes=reading.max_bytes
+    )
     return {row[0]: row[1] for row in found.rows if row[1] is not None}
 
 

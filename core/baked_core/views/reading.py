@@ -73,8 +73,16 @@ class Reading(Struct, frozen=True):
         settings = self.request.serving.settings
         most = max(settings.max_answer_mb * MB, 3 * self.largest_row)
         most = max(most // CSV_TAKES, 1) if self.request.format == "csv" else most
-        known = isinstance(self.relation, Table) and self.relation.largest_row
+        known = self._largest_with_labels
         return None if known and known * max(settings.max_returned_rows, BATCH) < most else most
+
+    @property
+    def _largest_with_labels(self) -> int:
+        """Bytes of the largest row with all labels beside it; 0 where that is not known."""
+        tables = self.database.entry.tables
+        sizes = [tables[each.key.other_table].largest_row for each in self.query.expandable]
+        sizes.append(self.relation.largest_row if isinstance(self.relation, Table) else 0)
+        return sum(sizes) if all(sizes) else 0
 
     async def fetch(self, statement: Clause, limit_ms: int | None = None, *, quick: bool = False) -> Rows:
         """Run a statement with this page's conditions; what is wrong with them is said of the argument."""

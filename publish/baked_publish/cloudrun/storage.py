@@ -72,11 +72,13 @@ class Storage:
         """
         url = f"{self._base}/{self._path}"
         there = self._api.call("GET", url)
-        newest = inner(inner(inner(there, "cleanupPolicies"), NEWEST), "mostRecentVersions").get("keepCount")
+        others = inner(there, "cleanupPolicies")
+        newest = inner(inner(others, NEWEST), "mostRecentVersions").get("keepCount")
         wanted = (keep + 1) * VERSIONS
         if there.get("description") != OURS or (isinstance(newest, int) and newest >= wanted):
             return
         rules = {
+            **others,
             NEWEST: {"id": NEWEST, "action": "KEEP", "mostRecentVersions": {"keepCount": wanted}},
             OLD: {"id": OLD, "action": "DELETE", "condition": {"olderThan": GRACE}},
         }
