@@ -22,37 +22,36 @@ TRIES = 3
 """See ``test_attacks``."""
 WORK = 4.0
 """Seconds of work for three hundred pages whose readers left at once; they took nine when all was done to its end."""
+NUMBERS = "with recursive n(n) as (select 1 union all select n + 1 from n limit {})"
 WIDTH = 60
 """Columns of the wide table."""
 
 
 def fill(connection: apsw.Connection) -> None:
     """Make rows of a megabyte, and columns by the dozen."""
-    numbers = "with recursive n(n) as (select 1 union all select n + 1 from n limit {})"
     columns = [f"c{number}" for number in range(WIDTH)]
     values = ", ".join(f"'v' || (n * {number + 7} % 5000)" for number in range(WIDTH))
     connection.execute(f"""
         create table fat(id integer primary key, body text, kind integer);
-        {numbers.format(250)} insert into fat select n, n || replace(hex(zeroblob(400000)), '0', 'x'), n % 3 from n;
+        {NUMBERS.format(250)} insert into fat select n, n || replace(hex(zeroblob(400000)), '0', 'x'), n % 3 from n;
         create view seen as select id, body from fat;
         create table made(id integer primary key, n integer,
             body text as (printf('%.*c', 800000, 'x')) virtual);
-        {numbers.format(250)} insert into made(id, n) select n, n from n;
+        {NUMBERS.format(250)} insert into made(id, n) select n, n from n;
         create table long(id integer primary key, t text, u text);
-        {numbers.format(100_000)} insert into long select n, 'row ' || (n * 7919 % 100000), hex(n * 31 % 1000) from n;
+        {NUMBERS.format(100_000)} insert into long select n, 'row ' || (n * 7919 % 100000), hex(n * 31 % 1000) from n;
         create table wide(id integer primary key, {", ".join(columns)});
-        {numbers.format(10_000)} insert into wide select n, {values} from n;
+        {NUMBERS.format(10_000)} insert into wide select n, {values} from n;
     """)
 
 
 def fill_labels(connection: apsw.Connection) -> None:
     """Make light rows, beside which stand labels of a megabyte."""
-    numbers = "with recursive n(n) as (select 1 union all select n + 1 from n limit {})"
     connection.execute(f"""
         create table big(id integer primary key, body text);
-        {numbers.format(40)} insert into big select n, n || replace(hex(zeroblob(400000)), '0', 'x') from n;
+        {NUMBERS.format(40)} insert into big select n, n || replace(hex(zeroblob(400000)), '0', 'x') from n;
         create table child(id integer primary key, ref integer references big(id));
-        {numbers.format(1000)} insert into child select n, 1 + n % 40 from n;
+        {NUMBERS.format(1000)} insert into child select n, 1 + n % 40 from n;
     """)
 
 

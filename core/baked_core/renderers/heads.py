@@ -83,8 +83,7 @@ class Heads:
 
     def __iter__(self) -> Iterator[Head]:
         """Yield each head, for templates that write their own."""
-        for name in self._page.columns:
-            words = self._words(name)
+        for name, words in self._columns:
             yield Head(
                 name=name,
                 type=self._types.get(name, ""),
@@ -102,37 +101,39 @@ class Heads:
 
     def cells(self, numbers: frozenset[str]) -> Markup:
         """Write the ``<th>`` elements; ``numbers`` are the columns that stand to the right."""
-        written = [self._cell(at, name, name in numbers) for at, name in enumerate(self._page.columns, 1)]
+        written = [self._cell(at, name, words, name in numbers) for at, (name, words) in enumerate(self._columns, 1)]
         return Markup("\n".join(written))  # noqa: S704 - all was escaped
 
     @property
     def menus(self) -> Markup:
         """The menus that the heads open."""
-        written = [self._menu(at, name) for at, name in enumerate(self._page.columns, 1)]
+        written = [self._menu(at, name, words) for at, (name, words) in enumerate(self._columns, 1)]
         return Markup("\n".join(written))  # noqa: S704 - all was escaped
+
+    @cached_property
+    def _columns(self) -> list[tuple[str, _Words]]:
+        types, units, described = self._types, self._units, self._described
+        return [
+            (name, _words(self._say, name, types.get(name, ""), units.get(name, ""), described.get(name, "")))
+            for name in self._page.columns
+        ]
 
     @cached_property
     def _html(self) -> _Places:
         page, unsorted, *labels = map(escape, (self._raw.page, self._raw.unsorted, *self._raw.labels))
         return _Places(page, unsorted, labels, escape)
 
-    def _cell(self, at: int, name: str, number: bool) -> str:  # noqa: FBT001 - private
-        words = self._words(name)
+    def _cell(self, at: int, name: str, words: _Words, number: bool) -> str:  # noqa: FBT001 - private
         url, way = self._sorting(name, words, self._html), self._direction(name)
         link = f'<a href="{url}" rel="nofollow">{words.name}</a>' if url else words.name
         menu = f'<button type="button" class="menu" popovertarget="column-{at}" aria-label="{words.about}">⋯</button>'
         css = f"{words.css} num" if number else words.css
         return f'<th class="col-{css}" scope="col" aria-sort="{way}">{link}{menu}{words.small}</th>'
 
-    def _menu(self, at: int, name: str) -> str:
-        words = self._words(name)
+    def _menu(self, at: int, name: str, words: _Words) -> str:
         offers = self._offers(name, words, self._html)
         items = "\n".join([f'<li><a href="{url}" rel="nofollow">{text}</a></li>' for text, url in offers])
         return f'<div popover id="column-{at}" class="column-menu">\n{words.top}<ul>\n{items}\n</ul>\n</div>'
-
-    def _words(self, name: str) -> _Words:
-        told, units = self._described.get(name, ""), self._units.get(name, "")
-        return _words(self._say, name, self._types.get(name, ""), units, told)
 
     def _path(self, query: Query) -> str:
         return self._urls.path(self._page.database.name, self._page.relation.name, query=query)
