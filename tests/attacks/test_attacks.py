@@ -33,13 +33,9 @@ def suffered(server: Attacked, attack: Attack) -> tuple[Told, list[str]]:
     """Let the server suffer one attack; return its answer, and what was wrong with it or meanwhile."""
     with server.watched() as watch:
         told = server.ask(attack.target(server.outside))
-    broken = list(watch.unhealthy)
+    broken = watch.broken(server.resting, healthy=HEALTHY, growth=GROWTH)
     if told.seconds > LIMIT_MS / 1000 + MARGIN:
         broken.append(f"it took {told.seconds:.2f} s")
-    if watch.slowest > HEALTHY:
-        broken.append(f"its health took {watch.slowest * 1000:.0f} ms")
-    if watch.peak - server.resting > GROWTH:
-        broken.append(f"it took {watch.peak - server.resting >> 20} MB")
     if (left := server.rests(REST)) > REST:
         broken.append(f"{left >> 20} MB are left of it")
     if wrong := attack.fits(told.status, told.body):

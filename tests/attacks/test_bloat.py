@@ -94,11 +94,9 @@ def bears(server: Attacked, page: str) -> None:
         before = server.memory()  # what pages before it left is theirs
         with server.watched() as watch:
             told = server.ask(f"/attacked/{page}".encode())
-        broken = list(watch.unhealthy)
-        if watch.slowest > HEALTHY:
-            broken.append(f"its health took {watch.slowest * 1000:.0f} ms")
-        if watch.peak - before > GROWTH or before - server.resting > GROWTH:
-            broken.append(f"it took {watch.peak - before >> 20} MB above {before - server.resting >> 20} MB")
+        broken = watch.broken(before, healthy=HEALTHY, growth=GROWTH)
+        if before - server.resting > GROWTH:
+            broken.append(f"{before - server.resting >> 20} MB were left by the pages before it")
         if told.seconds > LATE:
             broken.append(f"it took {told.seconds:.2f} s")
         if not broken:

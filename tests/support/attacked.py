@@ -71,6 +71,15 @@ class Watch:
     peak: int = 0
     """The most bytes that it and all its children held together."""
 
+    def broken(self, before: int, *, healthy: float, growth: int) -> list[str]:
+        """Say what was wrong meanwhile: health later than ``healthy`` seconds, more than ``growth`` bytes taken."""
+        told = list(self.unhealthy)
+        if self.slowest > healthy:
+            told.append(f"its health took {self.slowest * 1000:.0f} ms")
+        if self.peak - before > growth:
+            told.append(f"it took {self.peak - before >> 20} MB above {before >> 20} MB")
+        return told
+
 
 @dataclass(frozen=True)
 class Told:
