@@ -1,4 +1,4 @@
-"""Cloud Run's nouns: options, ledger, traffic, template, prices and edits, told from JSON alone."""
+"""Cloud Run's nouns: options, ledger, traffic, template, estimate and edits, told from JSON alone."""
 
 import json
 from dataclasses import replace
@@ -9,14 +9,15 @@ from google.cloud import run_v2
 
 from baked_publish.cloudrun import edits
 from baked_publish.cloudrun.changes import changed, recorded
+from baked_publish.cloudrun.estimate import estimate
 from baked_publish.cloudrun.ledger import LEDGER, Ledger
 from baked_publish.cloudrun.options import CloudRunOptions, bytes_of, require_name
-from baked_publish.cloudrun.prices import FIRST_TIER, estimate
 from baked_publish.cloudrun.roster import OPTIONS, Revision, Roster
 from baked_publish.cloudrun.template import about, template
 from baked_publish.cloudrun.traffic import Share, Traffic, links, settled
 from baked_publish.engine.container import TOKEN as TOKEN_NAME
 from baked_publish.errors import TargetError, UsageError
+from baked_publish.prices import CLOUD_RUN_FIRST_TIER
 
 IMAGE = "europe-west1-docker.pkg.dev/p/baked-data/data@sha256:" + "a" * 64
 PATH = "projects/p/locations/europe-west1/services/data"
@@ -293,5 +294,5 @@ def test_a_warm_instance_and_a_large_image_are_paid_for() -> None:
 
 
 def test_the_second_tier_is_dearer() -> None:
-    assert "europe-west3" not in FIRST_TIER
+    assert "europe-west3" not in CLOUD_RUN_FIRST_TIER
     assert estimate(GIVEN, "europe-west3", 0)[1].after == "$2.17"

@@ -38,7 +38,8 @@ from baked_publish.targets.docker import DockerPublisher
 from baked_publish.targets.fly import FlyPublisher
 from baked_publish.targets.local import LocalPublisher
 from baked_publish.targets.registry import RegistryPublisher
-from baked_publish.vendors import fly_api, google_api, google_run
+from baked_publish.vendors import fly as fly_client
+from baked_publish.vendors import google_api, google_run
 from baked_publish.verify import read_manifest, verify
 
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
@@ -331,7 +332,7 @@ def test_whatever_answer_goes_wrong_what_is_live_is_whole_and_a_second_run_heals
     """
     for module in (patience, google_api, google_run):
         monkeypatch.setattr(module, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(fly_api, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(fly_client, "FIRST_PAUSE", 0.01)
     with cut.tapped() as line:
         bench.publish(1)
         bench.publish(2)

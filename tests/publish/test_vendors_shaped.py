@@ -14,7 +14,7 @@ from baked_publish.errors import PreflightError, TargetError
 from baked_publish.machines.fleet import Fleet
 from baked_publish.machines.inside import Inside
 from baked_publish.vendors import google_api, google_run, shaped
-from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.fly import Fly
 from baked_publish.vendors.fly_login import Login
 from baked_publish.vendors.fly_pace import Pace
 from baked_publish.vendors.google_api import Api

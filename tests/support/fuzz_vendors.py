@@ -31,8 +31,9 @@ from baked_publish.machines.record import Past, Record, Standing, past_text
 from baked_publish.machines.survey import Survey
 from baked_publish.redaction import hidden
 from baked_publish.report import Silent
-from baked_publish.vendors import fly_api, google_api
-from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors import fly as fly_client
+from baked_publish.vendors import google_api
+from baked_publish.vendors.fly import Fly
 from baked_publish.vendors.fly_login import Login
 from baked_publish.vendors.fly_pace import Pace
 from baked_publish.vendors.google_api import Api
@@ -49,7 +50,7 @@ STANDING = Standing(2, "2026-01-01T00:00:00", "r0")
 def fly(_folder: Path) -> tuple[Input, Sequence[bytes]]:
     """Let Fly answer anything to anything that we ask of it."""
     setattr(time, "sleep", lambda _seconds: None)  # noqa: B010 - for every module
-    setattr(fly_api, "PATIENCE", 0.01)  # noqa: B010 - some attempts are enough
+    setattr(fly_client, "PATIENCE", 0.01)  # noqa: B010 - some attempts are enough
     asked = _asked_of_fly()
 
     def run(data: bytes) -> None:

@@ -29,7 +29,7 @@ from baked_publish.registry import push
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.upload import upload
 from baked_publish.report import Silent
-from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.fly import Fly
 from baked_publish.vendors.google_run import Run
 
 STEPS = (

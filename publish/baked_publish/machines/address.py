@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from baked_publish.deployment import Change
 from baked_publish.errors import NotFoundError, PublishError
 from baked_publish.report import Report
-from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.fly import Fly
 
 if TYPE_CHECKING:
     import httpx

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Final, Self
 
 from baked_publish.errors import TargetError
-from baked_publish.vendors.fly_api import JSON, Fly
+from baked_publish.vendors.fly import JSON, Fly
 
 COMMAND: Final = ("python3", "-m", "baked_core.inside")
 TIMEOUT: Final = 50

@@ -13,8 +13,8 @@ from baked_publish.machines.machine import DEAD, LEAVING, RESTING, Machine
 from baked_publish.machines.record import Record
 from baked_publish.machines.shape import body, count
 from baked_publish.report import Report
+from baked_publish.vendors.fly import JSON, Fly
 from baked_publish.vendors.fly_answers import LateError, RefusedError
-from baked_publish.vendors.fly_api import JSON, Fly
 
 SETTLING: Final = 300.0
 """Seconds that Fly may not know an image that its registry has: as it happened, seconds to minutes."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from baked_publish.errors import LockedError, PublishError
 from baked_publish.machines.machine import Machine
-from baked_publish.vendors.fly_api import JSON, Fly
+from baked_publish.vendors.fly import JSON, Fly
 from baked_publish.vendors.shaped import line, word
 
 LASTS: Final = 600

@@ -16,7 +16,7 @@ from baked_publish.machines.launch import Launch
 from baked_publish.machines.record import KEPT, STANDING
 from baked_publish.machines.store import Store
 from baked_publish.report import Report
-from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.fly import Fly
 
 SUFFIX: Final = "-preview"
 

@@ -15,7 +15,7 @@ from baked_publish.registry.push import push
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.session import Session
 from baked_publish.report import Report
-from baked_publish.vendors.fly_api import REGISTRY
+from baked_publish.vendors.fly import REGISTRY
 from baked_publish.vendors.fly_login import Login
 
 USER: Final = "x"

@@ -10,7 +10,7 @@ from baked_publish.machines.options import FlyOptions
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.rights import require_push
 from baked_publish.suggest import nearest
-from baked_publish.vendors.fly_api import JSON, Fly
+from baked_publish.vendors.fly import JSON, Fly
 from baked_publish.vendors.fly_login import FIX
 
 STEP: Final = 256

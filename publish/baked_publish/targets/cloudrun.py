@@ -14,10 +14,10 @@ from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.cloudrun import domain, edits, logs
 from baked_publish.cloudrun.changes import planned, recorded
+from baked_publish.cloudrun.estimate import estimate
 from baked_publish.cloudrun.findings import Survey
 from baked_publish.cloudrun.options import CloudRunOptions, require_name
 from baked_publish.cloudrun.preflight import Preflight
-from baked_publish.cloudrun.prices import estimate
 from baked_publish.cloudrun.promotion import Aftermath, Promotion
 from baked_publish.cloudrun.roster import RELEASE, Revision, Roster
 from baked_publish.cloudrun.secret import pinned

@@ -26,6 +26,7 @@ from baked_publish.keeper.turn import turn
 from baked_publish.ledger.lease import place
 from baked_publish.machines.address import Addresses, open_app
 from baked_publish.machines.changes import planned
+from baked_publish.machines.estimate import estimate
 from baked_publish.machines.fleet import Fleet, Group
 from baked_publish.machines.inside import Inside
 from baked_publish.machines.launch import Launch
@@ -34,14 +35,13 @@ from baked_publish.machines.listing import Listing
 from baked_publish.machines.machine import TOKEN
 from baked_publish.machines.options import FlyOptions
 from baked_publish.machines.preview import Preview
-from baked_publish.machines.prices import estimate
 from baked_publish.machines.promotion import Promotion
 from baked_publish.machines.record import PAST, Record, past_text
 from baked_publish.machines.store import Store, host, require_size, unpacked
 from baked_publish.machines.survey import Survey, no_login, pushing
 from baked_publish.publisher import BasePublisher, Can
 from baked_publish.report import Report
-from baked_publish.vendors.fly_api import Fly
+from baked_publish.vendors.fly import Fly
 from baked_publish.vendors.fly_login import FIX, Login
 from baked_publish.vendors.fly_pace import Pace
 

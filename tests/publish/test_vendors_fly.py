@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from baked_publish.errors import LockedError, NotFoundError, PreflightError, PublishError, StageError, TargetError
-from baked_publish.vendors import fly_api
+from baked_publish.vendors import fly as fly_client
+from baked_publish.vendors.fly import Fly
 from baked_publish.vendors.fly_answers import LateError, RefusedError
-from baked_publish.vendors.fly_api import Fly
 from baked_publish.vendors.fly_login import Login
 from baked_publish.vendors.fly_pace import Pace
 
@@ -19,7 +19,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fly_api, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(fly_client, "FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_waiting_as_long_as_fly_says(
     client: Callable[..., Fly], asked: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("baked_publish.vendors.fly_api.time.sleep", slept.append)
+    monkeypatch.setattr("baked_publish.vendors.fly.time.sleep", slept.append)
     client(refusal(429, Retry_After="7"), httpx.Response(200, json={})).stop("data", "one")
     assert slept == [7.0]
     assert len(asked) == 2
@@ -129,7 +129,7 @@ def test_what_only_looks_is_asked_again(client: Callable[..., Fly], asked: list[
 
 
 def test_patience_ends(client: Callable[..., Fly], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fly_api, "PATIENCE", 0.0)
+    monkeypatch.setattr(fly_client, "PATIENCE", 0.0)
     with pytest.raises(TargetError, match="429"):
         client(refusal(429)).app("data")
 
