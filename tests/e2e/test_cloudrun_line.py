@@ -283,6 +283,22 @@ def test_whom_iam_allows_alone_may_visit(shop: Shop) -> None:
     assert shop.version(url) == 1
 
 
+def test_neither_a_rollback_nor_a_promotion_opens_what_is_closed(shop: Shop) -> None:
+    def closed() -> bool:
+        return shop.http.get(shop.service()["uri"]).status_code == 403
+
+    shop.publish(1, Wish(preview=True), allow_unauthenticated=False)
+    pipeline.promote(shop.publisher(), None, Wish(), Silent())  # as the program does it, which takes no such flag
+    assert closed()
+    shop.publish(2, allow_unauthenticated=False)
+    pipeline.rollback(shop.publisher(), None, Wish(), Silent())
+    assert closed()
+    shop.publish(3)
+    assert not closed()
+    pipeline.rollback(shop.publisher(), None, Wish(), Silent())
+    assert closed(), "it comes back as it was"
+
+
 def test_where_the_switch_is_refused_the_policy_opens_the_service(shop: Shop) -> None:
     shop.google.services.refuses_switch = True
     shop.publish(1)

@@ -6,7 +6,7 @@ from typing import Final
 from baked_publish.cloudrun import access, edits
 from baked_publish.cloudrun.domain import map_domain
 from baked_publish.cloudrun.options import CloudRunOptions
-from baked_publish.cloudrun.roster import Roster
+from baked_publish.cloudrun.roster import Revision, Roster
 from baked_publish.cloudrun.service import Service
 from baked_publish.cloudrun.visit import Visitor
 from baked_publish.deployment import Deployment
@@ -23,12 +23,16 @@ class Promotion:
     """Promotes revisions of one service."""
 
     service: Service
-    given: CloudRunOptions
+    tags: int
+    """Old deployments that keep a URL of their own."""
     report: Report
 
-    def run(self, revision: str) -> Roster:
-        """Send every visitor to ``revision``; the same request opens or closes the service to everybody."""
-        return self._opened(revision) if self.given.allow_unauthenticated else self._closed(revision)
+    def run(self, revision: Revision) -> Roster:
+        """Send every visitor to ``revision``; the same request opens or closes the service to everybody.
+
+        Which of both is the revision's own: a rollback or a promotion is not told the options of a publish.
+        """
+        return self._opened(revision.name) if revision.public else self._closed(revision.name)
 
     def _opened(self, revision: str) -> Roster:
         """Let everybody visit: by the service's own switch, or by its policy where that is refused."""
@@ -46,7 +50,7 @@ class Promotion:
         return self._sent_to(revision, public=False)
 
     def _sent_to(self, revision: str, *, public: bool | None) -> Roster:
-        return self.service.change(lambda roster: edits.promoted(roster, revision, self.given.tags, public=public))
+        return self.service.change(lambda roster: edits.promoted(roster, revision, self.tags, public=public))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,9 @@ class Aftermath:
     given: CloudRunOptions
     report: Report
 
-    def run(self, deployment: Deployment) -> None:
+    def run(self, deployment: Deployment, *, public: bool) -> None:
         """See that the new data shows where visitors come to, and that a domain leads there."""
-        if self.given.allow_unauthenticated and not self.visitor.reaches(
-            deployment.url, deployment.bundle_digest, REACHED
-        ):
+        if public and not self.visitor.reaches(deployment.url, deployment.bundle_digest, REACHED):
             self.report.warning(
                 f"{deployment.url} does not show the new data to everybody after {REACHED:.0f} s: an organization's "
                 f"policy may forbid it; look with `publish status cloudrun {deployment.name}`"

@@ -51,6 +51,11 @@ class Revision:
         return said if is_object(said) else EMPTY
 
     @property
+    def public(self) -> bool:
+        """Whether everybody may visit it; where it does not say so, only whom IAM allows."""
+        return self.options.get("allow_unauthenticated") is True
+
+    @property
     def container(self) -> JSON:
         """What runs in it."""
         found = items(self.raw, "containers")

@@ -200,9 +200,10 @@ class CloudRunPublisher(BasePublisher):
         if percent < ALL:
             roster = self._service.change(lambda seen: edits.shared(seen, revision, percent))
             return roster.deployment(_found(roster, revision))
-        roster = Promotion(self._service, self.given, self.report).run(revision)
-        deployment = roster.deployment(_found(roster, revision))
-        Aftermath(self._api, self._visitor, self.given, self.report).run(deployment)
+        made = _found(self._service.look(), revision)
+        roster = Promotion(self._service, self.given.tags, self.report).run(made)
+        deployment = roster.deployment(made)
+        Aftermath(self._api, self._visitor, self.given, self.report).run(deployment, public=made.public)
         return deployment
 
     def discard(self, candidate: Candidate) -> None:
