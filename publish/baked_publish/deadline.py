@@ -11,11 +11,15 @@ from baked_publish.errors import TargetError, UsageError
 MINUTE = 60.0
 
 
+class Expired(BaseException):
+    """The time is over; no Exception, so that whoever goes on after a failure of the target's does not go on."""
+
+
 @contextmanager
 def within(minutes: float | None) -> Generator[None, None, None]:
     """Raise TargetError in the main thread once so many minutes have passed; None sets no limit.
 
-    It is raised once: what then clears away has the time that each of its own waits has.
+    What is under way meets it as Expired, once: what then clears away has the time that each of its own waits has.
     """
     if minutes is None:
         yield
@@ -24,12 +28,17 @@ def within(minutes: float | None) -> Generator[None, None, None]:
         raise UsageError(f"--within {minutes:g}: a number of minutes, more than none")
 
     def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise TargetError(f"not done within {minutes:g} minutes (--within): given up, and what was live stays live")
+        raise Expired
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, minutes * MINUTE)
     try:
         yield
+    except Expired:
+        raise TargetError(
+            f"not done within {minutes:g} minutes (--within): given up. Visitors get one whole deployment, what was "
+            "live or what was just promoted: `publish status` tells which"
+        ) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)

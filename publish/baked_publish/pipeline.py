@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeVar
 from baked_core.manifest import Manifest, canonical
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
+from baked_publish.deadline import Expired
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, PublishError, TargetError, UsageError
 from baked_publish.expectations import Expectation, hold_for, hold_for_bake
@@ -82,7 +83,7 @@ def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) ->
             artifact.remember()
             sweep(publisher, release, report)
             if live and live.release == release and not wish.force:
-                return _unchanged(publisher, live, bundle.manifest, report)
+                return _unchanged(publisher, live, bundle.manifest, wish, report)
             report.step("stage", release[:12])
             candidate = publisher.stage(artifact, release, secrets.token_urlsafe(32))
         action, at = _bring_up(publisher, candidate, live, wish, report)
@@ -180,7 +181,7 @@ def plan(
 ) -> tuple[Change, ...]:
     """Tell what would change; raise PlanRefused when something live would be lost and nobody forced it."""
     report.step("plan")
-    old = _live_manifest(publisher, live, report)
+    old = _live_manifest(publisher, live, wish, report)
     changes = (*compare(old, artifact.bundle.manifest), *publisher.plan(artifact, live))
     if Can.STAGE not in publisher.can:
         how = f"{publisher.target} cannot stage: it goes live first and is verified at once"
@@ -211,22 +212,28 @@ def sweep(publisher: Publisher, release: str, report: Report) -> None:
             publisher.discard(candidate)
 
 
-def _live_manifest(publisher: Publisher, live: Deployment | None, report: Report) -> Manifest | None:
+def _live_manifest(publisher: Publisher, live: Deployment | None, wish: Wish, report: Report) -> Manifest | None:
+    """Return what is live; raise PlanRefused if it serves and cannot be told, for then nobody knows what is lost."""
     if live is None:
         return None
     try:
         return read_manifest(publisher, live)
     except PublishError as exc:
+        if not (wish.force or wish.dry_run) and answers(publisher, live):
+            raise PlanRefused(
+                f"what is live answers its visitors, but could not be compared, so that nobody knows what would be "
+                f"lost: {exc}. Nothing was changed. Try again, or publish with --force"
+            ) from exc
         report.warning(f"what is live could not be compared: {exc}")
         return None
 
 
-def _unchanged(publisher: Publisher, live: Deployment, manifest: Manifest, report: Report) -> Outcome:
+def _unchanged(publisher: Publisher, live: Deployment, manifest: Manifest, wish: Wish, report: Report) -> Outcome:
     if answers(publisher, live):
         report.info("unchanged: this is what is live")
         return Outcome("unchanged", live, manifest=manifest)
     report.warning(f"{live.url} does not answer; bringing {live.revision} up again")
-    _, at = _bring_up(publisher, publisher.recall(live), live, Wish(), report)
+    _, at = _bring_up(publisher, publisher.recall(live), live, Wish(keep=wish.keep), report)
     return Outcome("published", at, manifest=manifest)
 
 
@@ -272,8 +279,8 @@ def _promote(publisher: Publisher, candidate: Candidate, wish: Wish, report: Rep
     try:
         if wish.keep is not None:
             publisher.prune(wish.keep)
-    except PublishError as exc:  # the publish itself is done
-        report.warning(f"old deployments could not be removed: {exc}")
+    except (PublishError, Expired) as exc:  # the publish itself is done
+        report.warning(f"old deployments could not be removed: {exc or 'the time is over'}")
     return deployment
 
 
@@ -300,10 +307,13 @@ def _discarded_on_failure(publisher: Publisher, candidate: Candidate, report: Re
     try:
         yield
     except BaseException:
-        live = publisher.live()
-        if live is None or live.revision != candidate.revision:
-            report.info(f"discarding {candidate.revision}; what was live stays live")
-            publisher.discard(candidate)
+        try:
+            live = publisher.live()
+            if live is None or live.revision != candidate.revision:
+                report.info(f"discarding {candidate.revision}; what was live stays live")
+                publisher.discard(candidate)
+        except PublishError as exc:  # it must not hide why the candidate is discarded
+            report.warning(f"{candidate.revision} stays, the next publish removes it: {exc}")
         raise
 
 

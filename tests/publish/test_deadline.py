@@ -14,9 +14,20 @@ from baked_publish.errors import TargetError, UsageError
 
 def test_what_takes_too_long_is_given_up() -> None:
     began = time.monotonic()
-    with pytest.raises(TargetError, match=r"not done within 0\.002 minutes .* what was live stays live"), within(0.002):
+    with pytest.raises(TargetError, match=r"not done within 0\.002 minutes .* one whole deployment"), within(0.002):
         threading.Event().wait(60)
     assert time.monotonic() - began < 30
+
+
+def test_who_goes_on_after_a_failure_of_the_target_does_not_go_on_then() -> None:
+    def work() -> None:
+        try:
+            threading.Event().wait(60)
+        except Exception:  # noqa: BLE001 - as a step does that can be done without
+            raise AssertionError("the deadline was taken for a failure") from None
+
+    with pytest.raises(TargetError, match="--within"), within(0.001):
+        work()
 
 
 def test_what_clears_away_has_time() -> None:

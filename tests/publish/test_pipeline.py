@@ -1,14 +1,22 @@
-"""The line: what is refused before anything is baked."""
+"""The line: what is refused before anything is baked, and what a failure on the way leaves and tells."""
 
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 
+import httpx
 import pytest
 from baked_folder import FolderOptions, FolderPublisher
+from line import make_database
+from workshop import Told
 
 from baked_publish import pipeline
+from baked_publish.bake import BakeOptions
 from baked_publish.bundle import Bundle
-from baked_publish.errors import UsageError
-from baked_publish.pipeline import Wish
+from baked_publish.deployment import Candidate, Deployment
+from baked_publish.errors import PlanRefused, TargetError, UsageError, VerifyError
+from baked_publish.ingredients import Ingredients, baking
+from baked_publish.pipeline import Outcome, Wish
 from baked_publish.publisher import Can
 from baked_publish.report import Silent
 
@@ -34,3 +42,72 @@ def test_a_canary_gets_some_visitors(wish: Wish) -> None:
     publisher = Sharing(FolderOptions(), "data", HTTP, Silent())  # type: ignore[arg-type] # asks nobody
     with pytest.raises(UsageError, match="how many percent of the visitors"):
         pipeline.publish(publisher, never, wish, Silent())
+
+
+# What a failure leaves and tells
+
+
+class Weak(FolderPublisher):
+    """A folder on a bad day."""
+
+    unreadable = False
+    stuck = False
+
+    def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
+        if self.unreadable and isinstance(at, Deployment):
+            raise TargetError("the share is gone")
+        return super().fetch(at, path, headers)
+
+    def stored(self, at: Candidate | Deployment) -> Iterator[tuple[str, Iterator[bytes]]]:
+        return iter([]) if self.stuck else super().stored(at)
+
+    def discard(self, candidate: Candidate) -> None:
+        if self.stuck:
+            raise TargetError("nothing can be removed")
+        super().discard(candidate)
+
+
+def publish(publisher: FolderPublisher, folder: Path, version: int, wish: Wish, told: Told) -> Outcome:
+    files = [make_database(folder / "data.db", version)]
+    return pipeline.publish(publisher, lambda: baking(files, Ingredients(), BakeOptions(), Silent()), wish, told)
+
+
+@pytest.fixture
+def weak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Weak]:
+    monkeypatch.setenv("BAKED_STATE_HOME", str(tmp_path / "state"))
+    with httpx.Client() as http:
+        yield Weak(FolderOptions(tmp_path / "published"), "data", http, Silent())
+
+
+def test_what_cannot_be_cleared_away_does_not_hide_why_it_should_be(weak: Weak, tmp_path: Path) -> None:
+    told = Told()
+    publish(weak, tmp_path, 1, Wish(), told)
+    weak.stuck = True
+    with pytest.raises(VerifyError, match="does not hold what was baked"):
+        publish(weak, tmp_path, 2, Wish(), told)
+    assert [each for each in told.lines if "the next publish removes it: nothing can be removed" in each]
+
+
+def test_live_data_that_cannot_be_told_is_not_replaced_unless_forced(weak: Weak, tmp_path: Path) -> None:
+    told = Told()
+    first = publish(weak, tmp_path, 1, Wish(), told).at
+    weak.unreadable = True
+    with pytest.raises(PlanRefused, match="nobody knows what would be lost: the share is gone"):
+        publish(weak, tmp_path, 2, Wish(), told)
+    assert publish(weak, tmp_path, 2, Wish(dry_run=True), told).action == "planned"
+    live = weak.live()
+    assert live
+    assert first
+    assert live.revision == first.revision
+    assert publish(weak, tmp_path, 2, Wish(force=True), told).action == "published"
+
+
+def test_bringing_up_again_what_is_live_removes_nothing_that_is_to_be_kept(
+    weak: Weak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pruned: list[int] = []
+    monkeypatch.setattr(Weak, "prune", lambda _self, keep: pruned.append(keep))
+    publish(weak, tmp_path, 1, Wish(keep=9), Told())
+    monkeypatch.setattr(pipeline, "answers", lambda *_: False)
+    assert publish(weak, tmp_path, 1, Wish(keep=9), Told()).action == "published"
+    assert pruned == [9, 9]
