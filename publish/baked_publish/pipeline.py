@@ -69,7 +69,7 @@ def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) ->
     """
     require_possible(publisher, wish)
     report.step("preflight", publisher.target)
-    require(publisher.preflight())
+    require(publisher.rehearse())
     with nullcontext() if wish.dry_run else publisher.lock():
         publisher.resolve()
         with baking() as bundle:
@@ -83,7 +83,7 @@ def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) ->
             artifact.remember()
             sweep(publisher, release, report)
             if live and live.release == release and not wish.force:
-                return _unchanged(publisher, live, bundle.manifest, wish, report)
+                return _unchanged(publisher, live, changes, bundle.manifest, wish, report)
             report.step("stage", release[:12])
             candidate = publisher.stage(artifact, release, secrets.token_urlsafe(32))
         action, at = _bring_up(publisher, candidate, live, wish, report)
@@ -228,11 +228,18 @@ def _live_manifest(publisher: Publisher, live: Deployment | None, wish: Wish, re
         return None
 
 
-def _unchanged(publisher: Publisher, live: Deployment, manifest: Manifest, wish: Wish, report: Report) -> Outcome:
-    if answers(publisher, live):
+def _unchanged(
+    publisher: Publisher, live: Deployment, changes: Iterable[Change], manifest: Manifest, wish: Wish, report: Report
+) -> Outcome:
+    """Leave what is live, unless it does not answer or something around it is not as it was published."""
+    around = [] if wish.preview or wish.canary else [each for each in changes if each.kind in {"create", "change"}]
+    amiss = [describe(each) for each in around]
+    if not answers(publisher, live):
+        amiss.append(f"{live.url} does not answer")
+    if not amiss:
         report.info("unchanged: this is what is live")
         return Outcome("unchanged", live, manifest=manifest)
-    report.warning(f"{live.url} does not answer; bringing {live.revision} up again")
+    report.warning(f"{'; '.join(amiss)}: bringing {live.revision} up again")
     _, at = _bring_up(publisher, publisher.recall(live), live, Wish(keep=wish.keep), report)
     return Outcome("published", at, manifest=manifest)
 

@@ -65,11 +65,18 @@ class Publisher(Protocol):
         ...
 
     def preflight(self) -> Sequence[Finding]:
-        """Look, before the bake, whether credentials, names and rights are there."""
+        """Look, first of all, whether credentials, names and rights do to change what visitors get.
+
+        A promotion and a rollback, which make nothing new, must not be kept from it by anything else.
+        """
+        ...
+
+    def rehearse(self) -> Sequence[Finding]:
+        """Look, before the bake, at all that ``preflight`` looks at, and whether the options would be taken."""
         ...
 
     def doctor(self) -> Sequence[Finding]:
-        """Look at all that ``preflight`` looks at, and at what else a person may want to know of the target."""
+        """Look at all that ``rehearse`` looks at, and at what else a person may want to know of the target."""
         ...
 
     def pack(self, bundle: Bundle) -> Recipe:
@@ -182,9 +189,13 @@ class BasePublisher:
         """Find nothing amiss."""
         return ()
 
-    def doctor(self) -> Sequence[Finding]:
+    def rehearse(self) -> Sequence[Finding]:
         """Look at nothing more than the preflight."""
         return self.preflight()
+
+    def doctor(self) -> Sequence[Finding]:
+        """Look at nothing more than a publish does."""
+        return self.rehearse()
 
     def plan(self, artifact: Artifact, live: Deployment | None) -> Sequence[Change]:  # noqa: ARG002
         """Create nothing on the target beyond the deployment itself."""

@@ -213,7 +213,7 @@ class Services:
         if policy.get("etag") not in (None, "", held.policy_etag):
             raise Refusal(409, "ABORTED", "There were concurrent policy changes.")
         held.bindings = [each for each in policy.get("bindings", []) if each.get("members")]
-        held.policy_etag = "Bw" + secrets.token_hex(3) + "=="
+        held.policy_etag = "Bw" + secrets.token_hex(3)  # eight letters: base64, as bytes come in JSON
         return self.policy(name)
 
     # How it comes to be

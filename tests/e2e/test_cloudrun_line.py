@@ -283,20 +283,38 @@ def test_whom_iam_allows_alone_may_visit(shop: Shop) -> None:
     assert shop.version(url) == 1
 
 
-def test_neither_a_rollback_nor_a_promotion_opens_what_is_closed(shop: Shop) -> None:
+def test_a_closed_service_stays_closed_whatever_brings_it_up(shop: Shop) -> None:
     def closed() -> bool:
         return shop.http.get(shop.service()["uri"]).status_code == 403
 
-    shop.publish(1, Wish(preview=True), allow_unauthenticated=False)
-    pipeline.promote(shop.publisher(), None, Wish(), Silent())  # as the program does it, which takes no such flag
+    where = ("--region", "europe-west1")
+    said = ("--service", "data", *where, "--no-allow-unauthenticated")
+    for version, more in ((1, ("--preview",)), (2, ())):
+        result("cloudrun", make_database(shop.folder / "data.db", version), *said, *more, env=environment(shop))
+        if more:
+            result("promote", "cloudrun", "data", *where)
+        assert closed()
+    result("rollback", "cloudrun", "data", *where)
     assert closed()
-    shop.publish(2, allow_unauthenticated=False)
-    pipeline.rollback(shop.publisher(), None, Wish(), Silent())
-    assert closed()
+    assert pipeline.answers(shop.publisher(), shop.live())
     shop.publish(3)
     assert not closed()
     pipeline.rollback(shop.publisher(), None, Wish(), Silent())
     assert closed(), "it comes back as it was"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_rollback_lets_nobody_in_who_was_shut_out_since(shop: Shop, refused: bool) -> None:  # noqa: FBT001
+    shop.google.services.refuses_switch = refused
+    shop.publish(1)
+    first, url = shop.live().revision, shop.live().url
+    shop.publish(2, allow_unauthenticated=False)
+    pipeline.rollback(shop.publisher(), None, Wish(), Silent())
+    assert shop.live().revision == first
+    assert shop.http.get(url).status_code == 403
+    assert shop.publish(1, allow_unauthenticated=True).action == "published"
+    assert shop.live().revision == first, "nothing new was made of it"
+    assert shop.version(url) == 1
 
 
 def test_where_the_switch_is_refused_the_policy_opens_the_service(shop: Shop) -> None:
@@ -312,6 +330,16 @@ def test_a_domain_is_mapped_once(shop: Shop) -> None:
     assert mapping in shop.publish(1, domain="data.example.org").changes
     assert mapping not in shop.publish(2, domain="data.example.org").changes
     assert shop.google.domains["data.example.org"]["spec"] == {"routeName": "data"}
+
+
+def test_a_domain_that_could_not_be_mapped_is_mapped_by_the_next_run(shop: Shop) -> None:
+    shop.google.breaks("POST", "domainmappings", 403, "PERMISSION_DENIED")
+    first = shop.publish(1, domain="data.example.org")
+    assert not shop.google.domains
+    again = shop.publish(1, domain="data.example.org")
+    assert shop.google.domains["data.example.org"]["spec"] == {"routeName": "data"}
+    assert (again.action, again.at and again.at.revision) == ("published", first.at and first.at.revision)
+    assert shop.publish(1, domain="data.example.org").action == "unchanged"
 
 
 def test_a_log_tells_what_the_server_wrote(shop: Shop) -> None:
@@ -522,9 +550,25 @@ def test_what_cloud_run_does_not_take_is_told_before_the_bake(shop: Shop, again:
 
 def test_a_check_that_only_the_real_image_could_meet_stops_nobody(shop: Shop) -> None:
     shop.google.breaks("POST", "services", 400, "FAILED_PRECONDITION")
-    told = [each for each in shop.publisher().preflight() if "as Cloud Run checks them" in each.what]
+    told = [each for each in shop.publisher().rehearse() if "as Cloud Run checks them" in each.what]
     assert [each.ok for each in told] == [True]
     assert "could not be asked" in told[0].what
+
+
+def test_a_rollback_needs_nothing_but_what_it_changes(shop: Shop) -> None:
+    shop.publish(1)
+    shop.publish(2)
+    shop.google.asked.clear()
+    shop.google.services.most_services = 0
+    shop.google.identity.denied |= {"artifactregistry.repositories.uploadArtifacts", "run.services.create"}
+    with pytest.raises(PreflightError, match=r"artifactregistry\.repositories\.uploadArtifacts"):
+        shop.publish(3)
+    assert pipeline.rollback(shop.publisher(), None, Wish(), Silent()).action == "rolled back"
+    assert shop.version(shop.live().url) == 1
+    assert not [each for each in shop.google.asked if each.check_only]
+    shop.google.identity.denied.add("run.services.update")
+    with pytest.raises(PreflightError, match=r"permission run\.services\.update: gcloud"):
+        pipeline.rollback(shop.publisher(), None, Wish(), Silent())
 
 
 def test_doctor_tells_what_is_missing_beside_the_rest(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

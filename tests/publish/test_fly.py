@@ -392,6 +392,15 @@ def test_what_preflight_finds_is_told_at_once_with_what_to_do(flight: Flight) ->
         flight.publisher("Data_1")
 
 
+def test_a_rollback_does_not_ask_whether_a_new_deployment_could_be_made(flight: Flight) -> None:
+    flight.publish(1)
+    flight.publish(2)
+    publisher = flight.publisher(region=("amz",), memory=100, secret=())
+    assert not all(each.ok for each in publisher.rehearse())
+    assert pipeline.rollback(publisher, None, Wish(), Silent()).action == "rolled back"
+    assert flight.version() == 1
+
+
 def test_a_person_is_asked_for_what_a_new_app_needs(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

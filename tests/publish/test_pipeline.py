@@ -1,6 +1,6 @@
 """The line: what is refused before anything is baked, and what a failure on the way leaves and tells."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from workshop import Told
 from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.bundle import Bundle
-from baked_publish.deployment import Candidate, Deployment
-from baked_publish.errors import PlanRefused, TargetError, UsageError, VerifyError
+from baked_publish.deployment import Candidate, Deployment, Finding
+from baked_publish.errors import PlanRefused, PreflightError, TargetError, UsageError, VerifyError
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.pipeline import Outcome, Wish
 from baked_publish.publisher import Can
@@ -111,3 +111,22 @@ def test_bringing_up_again_what_is_live_removes_nothing_that_is_to_be_kept(
     monkeypatch.setattr(pipeline, "answers", lambda *_: False)
     assert publish(weak, tmp_path, 1, Wish(keep=9), Told()).action == "published"
     assert pruned == [9, 9]
+
+
+class Full(FolderPublisher):
+    """Takes nothing new, for now."""
+
+    full = False
+
+    def rehearse(self) -> Sequence[Finding]:
+        return (*self.preflight(), Finding(not self.full, "room", "make some"))
+
+
+def test_what_is_new_alone_is_rehearsed(tmp_path: Path) -> None:
+    publisher = Full(FolderOptions(tmp_path / "published"), "data", HTTP, Silent())  # type: ignore[arg-type] # asks nobody
+    for version in (1, 2):
+        publish(publisher, tmp_path, version, Wish(), Told())
+    publisher.full = True
+    with pytest.raises(PreflightError, match="room: make some"):
+        pipeline.publish(publisher, never, Wish(), Silent())
+    assert pipeline.rollback(publisher, None, Wish(), Silent()).action == "rolled back"

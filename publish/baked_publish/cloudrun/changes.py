@@ -7,15 +7,15 @@ from typing import Any, Final
 from baked_core.manifest import canonical
 from baked_publish.cloudrun.access import open_to_all
 from baked_publish.cloudrun.options import CloudRunOptions
-from baked_publish.cloudrun.roster import Revision, Roster
+from baked_publish.cloudrun.roster import ACCESS, Revision, Roster
 from baked_publish.deployment import Change
 from baked_publish.errors import PublishError
 from baked_publish.options import deployed
 from baked_publish.vendors.google_run import Run
 
-ELSEWHERE: Final = {"allow_unauthenticated", "domain"}
+ELSEWHERE: Final = {ACCESS, "domain"}
 """Options that a revision is not made of: the service itself is asked for them."""
-EVERYBODY, SOME = "everybody", "whom IAM allows"
+VISITORS: Final = {True: "everybody", False: "whom IAM allows"}
 
 
 def recorded(given: CloudRunOptions) -> str:
@@ -31,9 +31,9 @@ def planned(run: Run, roster: Roster, given: CloudRunOptions) -> Iterator[Change
         yield Change("overwrite", f"service {roster.name}, which baked-data did not make")
     elif roster.live is not None:
         yield from changed(roster.live, given)
-        before, after = _visitors(run, roster), EVERYBODY if given.allow_unauthenticated else SOME
-        if before not in {after, ""}:
-            yield Change("change", "visitors", before, after)
+        before, after = public(run, roster), given.allow_unauthenticated
+        if before is not None and before != after:
+            yield Change("change", "visitors", VISITORS[before], VISITORS[after])
 
 
 def changed(live: Revision, given: CloudRunOptions) -> Iterator[Change]:
@@ -44,11 +44,12 @@ def changed(live: Revision, given: CloudRunOptions) -> Iterator[Change]:
             yield Change("change", name.replace("_", "-"), _shown(old[name]), _shown(new[name]))
 
 
-def _visitors(run: Run, roster: Roster) -> str:
+def public(run: Run, roster: Roster) -> bool | None:
+    """Tell whether everybody may visit; None where nobody says: who may publish may not always look."""
     try:
-        return EVERYBODY if open_to_all(run, roster.name, roster.service or {}) else SOME
-    except PublishError:  # who may publish may not always look; what fails is told by the promotion
-        return ""
+        return open_to_all(run, roster.name, roster.service or {})
+    except PublishError:
+        return None
 
 
 def _shown(value: Any) -> str:

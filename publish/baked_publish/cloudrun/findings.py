@@ -21,24 +21,36 @@ MORE: Final = (
 )
 SOMEWHERE: Final = "https://example.run.app"
 """Any audience, to see whether a token for one can be had."""
-ROLES: Final[Mapping[str, str]] = {
-    "run.services.get": "roles/run.admin",
-    "run.services.create": "roles/run.admin",
-    "run.services.update": "roles/run.admin",
-    "run.services.delete": "roles/run.admin",
-    "run.services.setIamPolicy": "roles/run.admin",
-    "run.revisions.list": "roles/run.admin",
-    "run.revisions.delete": "roles/run.admin",
-    "run.operations.get": "roles/run.admin",
-    "run.routes.invoke": "roles/run.admin",
+TO_CHANGE: Final = {
+    **dict.fromkeys(
+        (
+            "run.services.get",
+            "run.services.update",
+            "run.services.setIamPolicy",
+            "run.revisions.list",
+            "run.operations.get",
+            "run.routes.invoke",
+        ),
+        "roles/run.admin",
+    ),
     "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
-    "artifactregistry.repositories.get": "roles/artifactregistry.repoAdmin",
-    "artifactregistry.repositories.uploadArtifacts": "roles/artifactregistry.repoAdmin",
-    "artifactregistry.repositories.downloadArtifacts": "roles/artifactregistry.repoAdmin",
-    "artifactregistry.versions.delete": "roles/artifactregistry.repoAdmin",
-    "artifactregistry.packages.delete": "roles/artifactregistry.repoAdmin",
 }
-"""What a publish needs, and a predefined role that has it: cloud.google.com/run/docs/reference/iam/roles."""
+"""What sending the visitors elsewhere needs, and a predefined role that has it:
+cloud.google.com/run/docs/reference/iam/roles."""
+TO_STAGE: Final = {
+    **dict.fromkeys(("run.services.create", "run.services.delete", "run.revisions.delete"), "roles/run.admin"),
+    **dict.fromkeys(
+        (
+            "artifactregistry.repositories.get",
+            "artifactregistry.repositories.uploadArtifacts",
+            "artifactregistry.repositories.downloadArtifacts",
+            "artifactregistry.versions.delete",
+            "artifactregistry.packages.delete",
+        ),
+        "roles/artifactregistry.repoAdmin",
+    ),
+}
+"""What a publish needs beyond it."""
 TO_CREATE: Final = dict.fromkeys(
     ("artifactregistry.repositories.create", "artifactregistry.repositories.update"), "roles/artifactregistry.admin"
 )
@@ -49,7 +61,7 @@ TO_READ: Final = {"secretmanager.versions.get": "roles/secretmanager.viewer"}
 def needed(*, made: bool, enabled: bool, secrets: bool) -> dict[str, str]:
     """Return the permissions that a publish needs, where the repository is made already and the APIs are enabled."""
     extra = [*([] if made else [TO_CREATE]), *([] if enabled else [TO_ENABLE]), *([TO_READ] if secrets else [])]
-    return {**ROLES, **{name: role for each in extra for name, role in each.items()}}
+    return {**TO_CHANGE, **TO_STAGE, **{name: role for each in extra for name, role in each.items()}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""The preflight: what is looked at before a bake, once the login is good, and what ``doctor`` tells beyond it."""
+"""The preflight: what is looked at once the login is good: before any change, before a bake, and by ``doctor``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from baked_publish.cloudrun.findings import Survey, needed
+from baked_publish.cloudrun.findings import TO_CHANGE, Survey, needed
 from baked_publish.cloudrun.options import CloudRunOptions
 from baked_publish.cloudrun.rehearsal import Rehearsal
 from baked_publish.cloudrun.service import Service
@@ -15,7 +15,7 @@ from baked_publish.errors import PublishError
 
 @dataclass(frozen=True)
 class Preflight:
-    """Looks at what one publish needs."""
+    """Looks at what a change of one service needs."""
 
     survey: Survey
     service: Service
@@ -23,7 +23,11 @@ class Preflight:
     given: CloudRunOptions
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is all right and what is not; the platform itself is asked last, if it can answer at all."""
+        """Yield whether we may change what visitors get: all that a promotion and a rollback need."""
+        yield from self.survey.permissions(TO_CHANGE)
+
+    def rehearsal(self) -> Iterator[Finding]:
+        """Yield what a publish with these options needs; Cloud Run itself is asked last, if it can answer at all."""
         disabled, told = self._apis
         yield from told
         missing = self._permissions

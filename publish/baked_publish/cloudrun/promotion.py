@@ -27,12 +27,15 @@ class Promotion:
     """Old deployments that keep a URL of their own."""
     report: Report
 
-    def run(self, revision: Revision) -> Roster:
+    def run(self, revision: Revision, *, recalled: bool) -> Roster:
         """Send every visitor to ``revision``; the same request opens or closes the service to everybody.
 
-        Which of both is the revision's own: a rollback or a promotion is not told the options of a publish.
+        Which of both is the revision's own: a rollback or a promotion is not told the options of a publish. One that
+        is ``recalled`` opens nothing: nobody is let in who was shut out since.
         """
-        return self._opened(revision.name) if revision.public else self._closed(revision.name)
+        if not revision.public:
+            return self._closed(revision.name)
+        return self._sent_to(revision.name, public=None) if recalled else self._opened(revision.name)
 
     def _opened(self, revision: str) -> Roster:
         """Let everybody visit: by the service's own switch, or by its policy where that is refused."""

@@ -16,6 +16,8 @@ TARGET: Final = "cloudrun"
 RELEASE, BUNDLE, ARTIFACT = "baked-data.release", "baked-data.bundle", "baked-data.artifact"
 OPTIONS: Final = "baked-data.options"
 """What a revision says of itself, in its annotations."""
+ACCESS: Final = "allow_unauthenticated"
+"""The option of those that says whether everybody may visit."""
 JSON = Mapping[str, Any]
 EMPTY: Final[JSON] = {}
 
@@ -53,7 +55,7 @@ class Revision:
     @property
     def public(self) -> bool:
         """Whether everybody may visit it; where it does not say so, only whom IAM allows."""
-        return self.options.get("allow_unauthenticated") is True
+        return self.options.get(ACCESS) is True
 
     @property
     def container(self) -> JSON:

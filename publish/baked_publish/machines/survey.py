@@ -35,16 +35,20 @@ class Survey:
         yield from guest(self.given)
         try:
             app = self.found()
-        except PreflightError as exc:
-            fix = f"{exc}. If the token is good, the app belongs to somebody else: choose another name with --app"
-            yield Finding(ok=False, what=f"app {self.app}", fix=fix)
-            return
         except PublishError as exc:
-            yield Finding(ok=False, what="Fly's API", fix=str(exc))
+            yield self._unreached(exc)
             return
-        yield Finding(ok=True, what=f"login by {self.fly.login.source}")
+        yield self._login()
         yield from self._known() if app else self._new()
         yield from self._regions()
+
+    def reached(self) -> Finding:
+        """Look whether Fly knows us, and the app is free or ours."""
+        try:
+            self.found()
+        except PublishError as exc:
+            return self._unreached(exc)
+        return self._login()
 
     def found(self) -> JSON | None:
         """Return the app, None if the name is free."""
@@ -52,6 +56,15 @@ class Survey:
             return self.fly.app(self.app)
         except NotFoundError:
             return None
+
+    def _login(self) -> Finding:
+        return Finding(ok=True, what=f"login by {self.fly.login.source}")
+
+    def _unreached(self, why: PublishError) -> Finding:
+        if not isinstance(why, PreflightError):
+            return Finding(ok=False, what="Fly's API", fix=str(why))
+        fix = f"{why}. If the token is good, the app belongs to somebody else: choose another name with --app"
+        return Finding(ok=False, what=f"app {self.app}", fix=fix)
 
     def _new(self) -> Iterator[Finding]:
         """Look whether an app may be made."""

@@ -4,7 +4,7 @@ A deployment is a revision under a tag, verified at the tag's URL before any vis
 lies on the platform: in annotations of the service and its revisions, and in its traffic.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.cloudrun import domain, edits, logs
-from baked_publish.cloudrun.changes import planned, recorded
+from baked_publish.cloudrun.changes import planned, public, recorded
 from baked_publish.cloudrun.estimate import estimate
 from baked_publish.cloudrun.findings import Survey
 from baked_publish.cloudrun.options import CloudRunOptions, require_name
@@ -78,19 +78,25 @@ class CloudRunPublisher(BasePublisher):
     # Before the bake
 
     def preflight(self) -> Sequence[Finding]:
-        """Look whether credentials, project, APIs, permissions and quota do for a publish."""
+        """Look whether credentials and permissions do to change what visitors get."""
+        return self._looked(Preflight.findings)
+
+    def rehearse(self) -> Sequence[Finding]:
+        """Look whether APIs, permissions, secrets and quota do for these options as well."""
+        return self._looked(Preflight.rehearsal)
+
+    def doctor(self) -> Sequence[Finding]:
+        """Look at all that a publish needs, and at how much of the quotas is used."""
+        return self._looked(lambda preflight: (*preflight.rehearsal(), *preflight.quotas()))
+
+    def _looked(self, at: Callable[[Preflight], Iterable[Finding]]) -> Sequence[Finding]:
         try:
             login = self._survey.login()
         except PreflightError as exc:
             return (Finding(ok=False, what="credentials for Google Cloud", fix=str(exc)),)
         if not login.ok or missing(self.given):  # nothing more can be asked; what is missing is told by whoever asks
             return (login,)
-        return (login, *self._preflight.findings())
-
-    def doctor(self) -> Sequence[Finding]:
-        """Look at all that a publish needs, and at how much of the quotas is used."""
-        found = self.preflight()
-        return (*found, *self._preflight.quotas()) if len(found) > 1 else found
+        return (login, *at(Preflight(self._survey, self._service, self._storage, self.given)))
 
     def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
         """Ask for an image of the platform's only kind."""
@@ -200,10 +206,13 @@ class CloudRunPublisher(BasePublisher):
         if percent < ALL:
             roster = self._service.change(lambda seen: edits.shared(seen, revision, percent))
             return roster.deployment(_found(roster, revision))
-        made = _found(self._service.look(), revision)
-        roster = Promotion(self._service, self.given.tags, self.report).run(made)
-        deployment = roster.deployment(made)
-        Aftermath(self._api, self._visitor, self.given, self.report).run(deployment, public=made.public)
+        seen = self._service.look()
+        made = _found(seen, revision)
+        recalled = bool(seen.entry(revision).promoted) and made != seen.live
+        roster = Promotion(self._service, self.given.tags, self.report).run(made, recalled=recalled)
+        deployment = roster.deployment(_found(roster, revision))
+        aftermath = Aftermath(self._api, self._visitor, self.given, self.report)
+        aftermath.run(deployment, public=bool(public(self._service.run, roster)))
         return deployment
 
     def discard(self, candidate: Candidate) -> None:
@@ -256,10 +265,6 @@ class CloudRunPublisher(BasePublisher):
     @cached_property
     def _survey(self) -> Survey:
         return Survey(self._api, self._place[0])
-
-    @property
-    def _preflight(self) -> Preflight:
-        return Preflight(self._survey, self._service, self._storage, self.given)
 
     @cached_property
     def _storage(self) -> Storage:

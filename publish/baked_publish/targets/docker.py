@@ -74,16 +74,21 @@ class DockerPublisher(BasePublisher):
     # Before the bake
 
     def preflight(self) -> Sequence[Finding]:
-        """Look whether the engine answers and can do what the options say, and whether name and port are ours."""
+        """Look whether the engine answers, and whether name and port are ours."""
         door = Door.find(self.given.engine)
         if fix := door.knock():
             return (Finding(ok=False, what=f"the Docker engine at {door.url}", fix=fix),)
         fleet = self._fleet()
         return (
-            *survey.options(self.given, self._engine),
             survey.name(self.name, fleet, self._engine),
             survey.port(self._address(self._remembering(fleet), fleet), fleet),
         )
+
+    def rehearse(self) -> Sequence[Finding]:
+        """Look whether the engine can do what the options say as well."""
+        found = self.preflight()
+        answers = not Door.find(self.given.engine).knock()
+        return (*survey.options(self.given, self._engine), *found) if answers else found
 
     def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
         """Ask for an image for the engine's own machine."""

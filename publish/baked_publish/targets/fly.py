@@ -80,15 +80,18 @@ class FlyPublisher(BasePublisher):
         wanted = {"org": "organization, such as personal", "region": "region, such as ams"}
         lacking = {field: words for field, words in wanted.items() if not getattr(self.given, field)}
         with suppress(PublishError):
-            return lacking if lacking and Survey(self._fly, self.name, self.given).found() is None else {}
+            return lacking if lacking and self._survey.found() is None else {}
         return {}
 
     def preflight(self) -> Sequence[Finding]:
-        """Look whether Fly knows us, whether the app is free or ours, and whether it has what the options say."""
+        """Look whether Fly knows us, and whether the app is free or ours."""
+        return (no_login(),) if Login.find() is None else (self._survey.reached(),)
+
+    def rehearse(self) -> Sequence[Finding]:
+        """Look whether Fly has what the options say, and takes our images, as well."""
         if Login.find() is None:
             return (no_login(),)
-        survey = Survey(self._fly, self.name, self.given)
-        findings = list(survey.findings())
+        findings = list(self._survey.findings())
         if any(each.what == f"app {self.name}" and each.ok for each in findings):
             findings.append(pushing(self._store(self.name).repository))
         return findings
@@ -101,7 +104,7 @@ class FlyPublisher(BasePublisher):
         """Name what is created, what is uploaded, other options, and machines of somebody else."""
         image = Image.of(artifact, self.target)
         require_size(image)
-        made = Survey(self._fly, self.name, self.given).found() is not None
+        made = self._survey.found() is not None
         return (
             *planned(self.name, self.given, self._fleet(), made=made),
             *self._addresses.planned(self.name, self.given.domain, made=made),
@@ -273,6 +276,10 @@ class FlyPublisher(BasePublisher):
         if login is None:
             raise PreflightError(f"there is no token for Fly: {FIX}")
         return Fly(self.http, login, Pace(self.given.rate))
+
+    @property
+    def _survey(self) -> Survey:
+        return Survey(self._fly, self.name, self.given)
 
     @property
     def _addresses(self) -> Addresses:

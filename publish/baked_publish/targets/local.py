@@ -86,16 +86,19 @@ class LocalPublisher(BasePublisher):
         """Look whether this system can do it, the state folder can be used, and the port is free."""
         if sys.platform == "win32":
             return (Finding(ok=False, what="the target 'local' needs Linux or macOS", fix="use `publish serve` here"),)
-        if self.given.workers < 1:
-            return (Finding(ok=False, what=f"--workers {self.given.workers}", fix="one process at least is needed"),)
         make_folder(self._folder.path.parent)
         return (Finding(ok=True, what=f"state folder {str(self._folder.path.parent)!r}"), self._port_is_free())
+
+    def rehearse(self) -> Sequence[Finding]:
+        """Look whether there is to be a process at all as well."""
+        many = self.given.workers
+        return (*self.preflight(), Finding(many > 0, f"--workers {many}", "one process at least is needed"))
 
     def doctor(self) -> Sequence[Finding]:
         """Look at who may read the state as well, and at what locks visitors' SQL in on this machine."""
         from baked_publish.room import room  # noqa: PLC0415 - it loads the serving app
 
-        seen = self.preflight()
+        seen = self.rehearse()
         if not all(each.ok for each in seen):
             return seen
         return (*seen, *self._private(), *room())
