@@ -1,9 +1,7 @@
 """Rows as they are written: in JSON and in CSV, by whichever process has them at hand."""
 
-import csv
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from io import StringIO
 from typing import Any, Final
 
 import orjson
@@ -35,15 +33,26 @@ def as_json(value: object) -> Mapping[str, object]:
 
 
 def lines(rows: Iterable[Row]) -> bytes:
-    """Write ``rows`` as lines of CSV, BLOBs as base64."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue().encode()
+    """Write ``rows`` as lines of CSV (RFC 4180), BLOBs as base64.
+
+    As Python's own writer does, which looks at each character in turn: at a megabyte of text for 15 ms.
+    """
+    return "\r\n".join([",".join(map(_cell, row)) if len(row) != 1 else _alone(row[0]) for row in rows] + [""]).encode()
 
 
-def _cell(value: Value) -> Value:
-    return b64encode(value).decode() if isinstance(value, bytes) else value
+def _alone(value: Value) -> str:
+    """Write the one cell of a row, which must not be taken for an empty line."""
+    return _cell(value) or '""'
+
+
+def _cell(value: Value) -> str:
+    if isinstance(value, str):
+        if '"' in value:
+            return '"' + value.replace('"', '""') + '"'
+        return f'"{value}"' if "," in value or "\n" in value or "\r" in value else value
+    if value is None:
+        return ""
+    return b64encode(value).decode() if isinstance(value, bytes) else repr(value)
 
 
 def _objects(columns: Sequence[str], rows: Sequence[Row]) -> list[Any]:
