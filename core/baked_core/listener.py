@@ -10,6 +10,8 @@ from baked_core.errors import CoreError
 
 BACKLOG: Final = 4096
 """Connections that wait in the kernel while nobody accepts; Linux lowers it to net.core.somaxconn."""
+DOORS: Final = 8
+"""Connections that are accepted in one turn of the event loop at most."""
 HIGHEST: Final = 65535
 PATIENCE: Final = "BAKED_PORT_PATIENCE"
 """The environment name of the seconds to wait for a port that another process still has."""
@@ -35,6 +37,15 @@ def listen(host: str, port: str, patience: str = "0") -> socket.socket:
             logging.getLogger(__name__).warning("%s: %s:%s", WAITING, host, port)
             told = True
         time.sleep(POLL)
+
+
+def doors(listener: socket.socket) -> list[socket.socket]:
+    """Return ``listener`` and copies of it, to be listened at all together.
+
+    In a turn uvloop accepts one connection of each socket, so that with one of them whoever comes last would wait for
+    as many turns as there are others: 100 pages of heavy rows kept the health page waiting for four seconds.
+    """
+    return [listener, *(listener.dup() for _ in range(DOORS - 1))]
 
 
 def _number(name: str, text: str, highest: int = HIGHEST) -> int:

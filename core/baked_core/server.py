@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from baked_core.bequest import Bequest, inherit
 from baked_core.lean import lean
-from baked_core.listener import BACKLOG
+from baked_core.listener import BACKLOG, doors
 
 lean("uvicorn", Config="uvicorn.config")
 
@@ -64,7 +64,7 @@ class Server(UvicornServer):
         """The public listening socket, if this process ever had it."""
         self._linger = linger
         self._stopping = False
-        self._accepting: asyncio.AbstractServer | None = None
+        self._accepting: list[asyncio.AbstractServer] = []
         self._bequest: Bequest | None = None
         self._inheriting: set[asyncio.Task[None]] = set()
 
@@ -75,7 +75,7 @@ class Server(UvicornServer):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and listen; leave the process if the application fails."""
-        await super().startup(sockets)
+        await super().startup([door for each in sockets for door in doors(each)] if sockets else sockets)
         self.up.set()
 
     @property
@@ -86,16 +86,16 @@ class Server(UvicornServer):
     @property
     def accepting(self) -> bool:
         """Whether visitors get in by the public socket."""
-        return self._accepting is not None
+        return bool(self._accepting)
 
     async def take_up(self, listener: socket.socket, predecessors: Iterable[socket.socket] = ()) -> None:
         """Accept visitors at ``listener``, and the visits that each of ``predecessors`` leaves."""
         if self.listener is not None and self.listener is not listener:
             self.listener.close()
         self.listener = listener
-        if self._accepting is None:
-            loop = asyncio.get_running_loop()
-            self._accepting = await loop.create_server(self._visit, sock=listener.dup(), backlog=BACKLOG)
+        if not self._accepting:
+            make = asyncio.get_running_loop().create_server
+            self._accepting = [await make(self._visit, sock=each, backlog=BACKLOG) for each in doors(listener.dup())]
             await self._revoke()
         for predecessor in predecessors:
             task = asyncio.create_task(self._inherit(predecessor))
@@ -164,9 +164,9 @@ class Server(UvicornServer):
         return not self._bequest.empty or any(getattr(visit, "public", False) for visit in visits)
 
     def _stop_accepting(self) -> None:
-        if self._accepting is not None:
-            self._accepting.close()
-            self._accepting = None
+        for each in self._accepting:
+            each.close()
+        self._accepting = []
 
     async def _revoke(self) -> None:
         """Take back what was left to a successor that never came."""

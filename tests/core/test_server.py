@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,14 +37,41 @@ async def app(scope, receive, send):
 Server(app).run([socket.socket(fileno=int(sys.argv[1]))])
 """
 
+TURNS = """
+import asyncio, socket, sys, time
+from baked_core.server import Server
+
+turns = 0
+
+async def turn():
+    global turns
+    while True:
+        turns += 1
+        time.sleep(0.005)
+        await asyncio.sleep(0)
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        working = asyncio.create_task(turn())
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+    body = b"%9d" % turns
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+    await send({"type": "http.response.body", "body": body})
+
+Server(app).run([socket.socket(fileno=int(sys.argv[1]))])
+"""
+"""An app whose event loop is busy, and which tells in which of its turns it answers."""
+
 
 def listening() -> socket.socket:
     return socket.create_server(("127.0.0.1", 0), backlog=128)
 
 
 @contextmanager
-def process(listener: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
-    words = [sys.executable, "-P", "-c", APP, str(listener.fileno())]
+def process(listener: socket.socket, app: str = APP) -> Iterator[subprocess.Popen[bytes]]:
+    words = [sys.executable, "-P", "-c", app, str(listener.fileno())]
     with subprocess.Popen(words, pass_fds=[listener.fileno()]) as child:
         try:
             yield child
@@ -73,6 +100,17 @@ def test_sigterm_answers_what_is_under_way_and_ends_well() -> None:
             assert get(idle) == (b"one", "close")
             assert busy.getresponse().read() == b"one"
         assert child.wait(LIMIT) == 0
+
+
+def test_nobody_waits_a_turn_for_each_who_came_before() -> None:
+    """One connection of a socket is accepted in a turn by uvloop: the last of a hundred waited for a hundred."""
+    with listening() as listener, process(listener, TURNS), ExitStack() as stack:
+        assert get(stack.enter_context(closing(connect(listener))))[0]
+        many = [stack.enter_context(closing(connect(listener))) for _ in range(100)]
+        for each in many:
+            each.request("GET", "/")
+        turns = [int(each.getresponse().read()) for each in many]
+    assert max(turns) - min(turns) < 50
 
 
 @pytest.fixture
