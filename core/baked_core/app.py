@@ -117,7 +117,7 @@ def _serving(baked: Baked) -> Serving:
     site = baked.root if found is not None else None
     strangers = choose(settings, sources, prepare, site, baked.manifest.metadata)
     threads = Threads(settings.num_sql_threads, proxies(settings))
-    streams = Lanes(STREAMS, settings.sql_queue)
+    streams = Lanes(STREAMS, settings.sql_queue, lasting=True)
     databases = {name: Database(opening, threads, strangers, streams) for name, opening in openings.items()}
     return Serving(baked, settings, databases, strangers, found, assets.origins(baked.manifest.metadata))
 

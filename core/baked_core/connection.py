@@ -117,6 +117,10 @@ class Connection:
             # else "x" would be the text x where there is no such column, and refused where there is a hidden one
             self._sqlite.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0 if policy else 1)
 
+    def interrupt(self) -> None:
+        """Break off what runs, from another thread; it fails as if it had been late."""
+        self._sqlite.interrupt()
+
     def close(self) -> None:
         """Close it, whatever runs."""
         self._sqlite.close(force=True)

@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from copy import copy
 from enum import Enum
-from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -33,11 +32,10 @@ from baked_core.strangers.plan import proxies
 from baked_core.threads import Threads
 from baked_core.trace import CURRENT
 from baked_core.values import Value
-from baked_core.written import lines
 
 MOMENT: Final = 0.002
 """Seconds that a quick statement may keep everybody else waiting."""
-STREAMS: Final = 10
+STREAMS: Final = 16
 """Streams of the app's own that are under way at the same time."""
 SMALL: Final = 8192
 """Bytes of the largest row up to which statements of a database can be quick."""
@@ -180,7 +178,8 @@ class Database:
         """Run one statement and yield its rows as CSV, in batches, on a connection of its own; see ``query``.
 
         Streams of the app's own take turns, as strangers' do: each costs a connection for as long as its reader
-        likes. A batch of theirs ends once it is heavier than ``max_bytes``.
+        likes. One that has begun is not refused any more, however much is under way. A batch of theirs ends once it
+        is heavier than ``max_bytes``.
         """
         seconds = self.seconds(limit_ms)
         if whose is not Whose.APP:
@@ -189,15 +188,20 @@ class Database:
                     yield batch
             return
         from baked_core.strangers.turn import Turn  # noqa: PLC0415 - not before somebody wants all rows
+        from baked_core.stream import Stream  # noqa: PLC0415
 
         async with Turn(self._streams, visitor.CURRENT.get(), proxies(self._opening.settings)):
-            connection = await self._threads.run(self._opening.connect)
+            stream = Stream(
+                self._opening.connect, lambda found: found.batches(sql, params, seconds=seconds, max_bytes=max_bytes)
+            )
             try:
-                batches = map(_written, connection.batches(sql, params, seconds=seconds, max_bytes=max_bytes))
-                while (batch := await self._threads.run(partial(next, batches, None))) is not None:
-                    yield batch
+                rows = await self._threads.run(stream.next)
+                while rows is not None:
+                    yield rows
+                    rows = await self._threads.run(stream.next, begun=True)
             finally:
-                await self._threads.run(connection.close, anyway=True)
+                stream.leave()
+                self._threads.end(stream.close)
 
     def _job(self, whose: Whose, sql: str, params: Params, seconds: float, max_rows: int | None, way: str) -> Job:
         if whose is Whose.STRANGER and self.policy and (word := unseen.refused(sql)):
@@ -244,11 +248,6 @@ class Database:
         if found is None:
             found = self._local.connection = self._opening.connect()
         return found
-
-
-def _written(batch: Rows) -> Rows:
-    """Return a batch as CSV, written in the thread that read it: nobody waits for that."""
-    return Rows(batch.columns, (), written=lines(batch.rows))
 
 
 def _count(sqlite: Sqlite, table: str) -> int:

@@ -15,6 +15,8 @@
     └── Later
         ├── TooMany               429  one client asks for more than its share at a time
         └── Busy                  503  too much is under way to begin it now
+
+    BrokenOff                          too late for a status: the beginning of the answer has gone out
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,6 +52,13 @@ class CoreError(Exception):
     def __init__(self, text: str = "", /, *, near: str = "", **values: object) -> None:
         self.words = Words(text, values, near)
         super().__init__(str(self.words))
+
+
+class BrokenOff(Exception):
+    """Rows could not all be sent, and the beginning has gone out already: the server breaks the connection.
+
+    Not for the log: anybody can have it happen as often as they like.
+    """
 
 
 class ManifestError(CoreError):

@@ -7,6 +7,7 @@ gets an old answer after a new one.
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Generator, Iterable, Sequence
@@ -14,6 +15,7 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from baked_core.bequest import Bequest, inherit
+from baked_core.errors import BrokenOff
 from baked_core.lean import lean
 from baked_core.listener import BACKLOG, doors
 
@@ -30,11 +32,22 @@ LINGER: Final = 1.0
 """Seconds that an idle connection stays open when the server stops, for a request that is on its way."""
 SOON: Final = 0.02
 """Seconds between two looks at connections that are to end."""
+
+
+class Worthwhile(logging.Filter):
+    """Keeps out of the log what strangers can have happen as often as they like."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether ``record`` is for the log."""
+        return not (record.exc_info and isinstance(record.exc_info[1], BrokenOff))
+
+
 LOG: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"worthwhile": {"()": Worthwhile}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["worthwhile"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
 }
 

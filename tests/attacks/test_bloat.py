@@ -130,11 +130,12 @@ def test_heavy_rows_come_all_of_them_page_by_page(server: Attacked, table: str) 
     assert pages > 10
 
 
-def begun(server: Attacked, target: bytes) -> socket.socket:
+def begun(server: Attacked, target: bytes, *, source: str = "") -> socket.socket:
     """Ask for ``target`` and read none of the answer."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.settimeout(30)
+    sock.bind((source, 0))
     sock.connect(("127.0.0.1", server.port))
     sock.sendall(b"GET %b HTTP/1.1\r\nhost: attacked.example\r\n\r\n" % target)
     return sock
@@ -196,3 +197,25 @@ def test_streams_that_nobody_reads_take_turns(server: Attacked) -> None:
         assert time.monotonic() < deadline
     assert len(list(Path(f"/proc/{server.process.pid}/fd").iterdir())) < 100
     assert "Traceback" not in (server.root.parent / "log").read_text()
+
+
+@pytest.mark.parametrize("target", [b"wide.csv?_stream=on", b"-/query.csv?sql=select+*+from+wide"])
+def test_streams_of_one_client_leave_some_to_others(server: Attacked, target: bytes) -> None:
+    """One who read nine of ten at his leisure left one to everybody else; of SQL streamed on two cores, none."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(begun(server, b"/attacked/" + target))
+        time.sleep(0.5)
+        for number in (2, 3):
+            held = stack.enter_context(begun(server, b"/attacked/" + target, source=f"127.0.0.{number}"))
+            assert held.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize("target", [b"wide.csv?_stream=on", b"-/query.csv?sql=select+*+from+wide"])
+def test_a_stream_that_is_broken_off_is_no_news(tmp_path: Path, target: bytes) -> None:
+    """Anybody could fill the log."""
+    with attacked(tmp_path, content=fill, max_csv_mb=1) as server:
+        assert 500_000 < len(server.ask(b"/attacked/" + target).body) <= 1_000_000
+        begun(server, b"/attacked/" + target).close()
+        assert server.ask(b"/-/healthz").status == 200
+        assert not (server.root.parent / "log").read_text()

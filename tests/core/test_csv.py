@@ -16,7 +16,7 @@ import pytest
 from baking import baked_of
 from starlette.testclient import TestClient
 
-from baked_core.renderers.csv import BrokenOff
+from baked_core.errors import BrokenOff
 
 Serve = Callable[..., TestClient]
 

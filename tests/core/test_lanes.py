@@ -1,5 +1,6 @@
 """Who is next: clients take turns, the slow share all places but one, people go before machines."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -46,6 +47,28 @@ def test_clients_take_turns_whoever_asked_for_more(clock: Clock) -> None:
     assert lanes.running == {other, many[1]}
     lanes.leave(many[1])
     assert lanes.running == {other, more}
+
+
+def test_of_lasting_places_nobody_gets_more_than_are_free(clock: Clock) -> None:
+    """One that reads slowly holds its place for hours: the last ones are kept for whoever has none yet."""
+    lanes = Lanes(16, 64, lasting=True, now=clock)
+    for number in range(5):
+        for _ in range(12):
+            queue(lanes, f"client {number}")
+    held = Counter(ticket.client for ticket in lanes.running)
+    assert [held[f"client {number}"] for number in range(5)] == [8, 4, 2, 1, 1]
+    for ticket in [each for each in lanes.running if each.client == "client 0"]:
+        lanes.leave(ticket)
+    held = Counter(ticket.client for ticket in lanes.running)
+    assert max(held.values()) < 8, "who had many before gets as many as others now"
+
+
+@pytest.mark.parametrize("width", [2, 3, 4, 10])
+def test_somebody_new_always_finds_a_lasting_place_beside_one_who_wants_all(clock: Clock, width: int) -> None:
+    lanes = Lanes(width, 64, lasting=True, now=clock)
+    for _ in range(width):
+        queue(lanes, "hog")
+    assert queue(lanes, "new") in lanes.running
 
 
 def test_who_used_much_shares_all_places_but_one(clock: Clock) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from baked_core import args, database, guard, limits, strain, threads, urls
 from baked_core.settings import Settings
+from baked_core.strangers import desk
 
 PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
 
@@ -24,7 +25,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
         f"| {args.MAX_ARGUMENTS:,}, else 400",
         f"| {guard.LENGTH:,} bytes, or twice",
         f"| {urls.LINKS:,} characters, else 400",
-        f"| {database.STREAMS}, of which {database.STREAMS - 1} for one client",
+        f"| {database.STREAMS}, of which {database.STREAMS // 2} for one client",
+        f"at least {desk.STREAMS}, of which {desk.STREAMS // 2}",
         f"clients take turns, for {threads.PATIENCE:.0f} s, then 503",
         f"| {Settings().sql_time_limit_ms} ms;",
         f"| {Settings().sql_memory_mb} MB |",

@@ -119,6 +119,49 @@ async def test_nothing_is_begun_for_a_client_that_left() -> None:
     )
     with pytest.raises(Gone):
         await line.run(int)
-    assert await line.run(int, anyway=True) == 0
     visitor.CURRENT.set(None)
     assert await line.run(int) == 0
+
+
+@in_a_loop
+async def test_what_has_begun_is_not_refused_however_long_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "PATIENCE", 0.02)
+    line, gate = Threads(1, 0), threading.Event()
+    first = asyncio.create_task(asked(line, "10.0.0.1", gate.wait))
+    goes_on = asyncio.create_task(line.run(int, begun=True))
+    await asyncio.sleep(0.1)
+    gate.set()
+    assert await asyncio.wait_for(goes_on, 10) == 0
+    await first
+
+
+@in_a_loop
+async def test_a_thread_that_still_works_is_not_free_when_nobody_waits_for_it_any_more() -> None:
+    line, gate, began = Threads(1, 0), threading.Event(), threading.Event()
+
+    def work() -> None:
+        began.set()
+        gate.wait()
+
+    left = asyncio.create_task(asked(line, "10.0.0.1", work))
+    assert await asyncio.to_thread(began.wait, 10)
+    left.cancel()
+    await asyncio.wait([left])
+    late = asyncio.create_task(asked(line, "10.0.0.2", int))
+    await asyncio.sleep(0.05)
+    assert line._free == 0
+    assert sum(map(len, line._waiting.values())) == 1, "it waits for its turn, and not unseen in the pool"
+    gate.set()
+    assert await asyncio.wait_for(late, 10) == 0
+    await asyncio.sleep(0)
+    assert line._free == 1
+
+
+@in_a_loop
+async def test_what_is_ended_waits_for_nobody_s_turn() -> None:
+    line, gate, ended = Threads(2, 0), threading.Event(), threading.Event()
+    first, waits = (asyncio.create_task(asked(line, "10.0.0.1", gate.wait)) for _ in range(2))
+    line.end(ended.set)
+    gate.set()
+    await asyncio.wait_for(asyncio.gather(first, waits), 10)
+    assert await asyncio.to_thread(ended.wait, 10)

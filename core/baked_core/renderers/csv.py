@@ -7,7 +7,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
 from baked_core.connection import Rows
-from baked_core.errors import CoreError
+from baked_core.errors import BrokenOff, CoreError
 from baked_core.http import Response, Sendable
 from baked_core.page import DataPage, Page, QueryPage
 from baked_core.renderers import json
@@ -15,10 +15,6 @@ from baked_core.request import Request
 from baked_core.written import lines
 
 CSV: Final = "text/csv; charset=utf-8"
-
-
-class BrokenOff(Exception):
-    """Rows could not all be sent, and the beginning has gone out already: the server breaks the connection."""
 
 
 def render(page: Page, request: Request) -> Sendable:

@@ -20,6 +20,8 @@ from baked_core.visitor import CURRENT
 
 KILL: Final = 0.15
 """Seconds after the limit at which a runner is killed: the third clock."""
+STREAMS: Final = 4
+"""Streams that may be under way at least: with one place, one slow reader would keep everybody else waiting."""
 STALLED: Final = 10.0
 """Seconds in which a reader of CSV must take ``LEAST`` bytes, or the query is ended."""
 LEAST: Final = 1 << 16
@@ -40,7 +42,7 @@ class Desk:
         self._plan, self._start = plan, start
         self._loop = asyncio.get_running_loop()
         self.answers = Lanes(plan.width, plan.queue, plan.seconds)
-        self.streams = Lanes(max(1, plan.width // 2), plan.queue, plan.seconds)
+        self.streams = Lanes(max(STREAMS, plan.width // 2), plan.queue, plan.seconds, lasting=True)
         self._idle: list[Process] = []
         self._all: set[Process] = set()
         self._spares: asyncio.Task[None] | None = None

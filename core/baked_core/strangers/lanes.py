@@ -1,8 +1,8 @@
 """Lanes: who is next when more queries wait than can run. Pure: time is asked of a function, nothing is awaited.
 
-Clients take turns, whoever asked for how much. One that used more than half a second is slow for a minute: slow
-clients share all places but one. People, who wait for a page, go before machines, which wait for data. What finds the
-queue full is refused at once.
+Clients take turns, whoever asked for how much, and no client has all places. One that used more than half a second is
+slow for a minute: slow clients share all places but one. People, who wait for a page, go before machines, which wait
+for data. What finds the queue full is refused at once.
 """
 
 import time
@@ -50,6 +50,8 @@ class Lanes(Struct, eq=False):
     """Queries that may wait."""
     typical: float = 1.0
     """Seconds that a query takes at most: what ``Retry-After`` is reckoned by."""
+    lasting: bool = False
+    """Whether a place is held for as long as its client likes: nobody gets more of them than are still free."""
     now: Callable[[], float] = time.monotonic
     waiting: OrderedDict[str, list[Ticket]] = field(default_factory=OrderedDict[str, list[Ticket]])
     """By client, the one whose turn is next first."""
@@ -95,9 +97,10 @@ class Lanes(Struct, eq=False):
     def _next(self) -> Ticket | None:
         if len(self.running) >= self.width or not self.waiting:
             return None
-        share = max(1, self.width - 1)
+        most = max(1, self.width - 1)
+        share = self.width - len(self.running) if self.lasting else most
         at_work = Counter(ticket.client for ticket in self.running)
-        slow_lane_full = sum(ticket.slow for ticket in self.running) >= share
+        slow_lane_full = sum(ticket.slow for ticket in self.running) >= most
         best: tuple[tuple[bool, bool], Ticket] | None = None
         for client, tickets in self.waiting.items():
             slow = self._is_slow(client)
