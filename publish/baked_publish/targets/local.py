@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
-from baked_publish.cachedir import cache_home
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import NotFoundError, StageError, TargetError, UsageError
+from baked_publish.keeper import survey
 from baked_publish.keeper.contact import Absent, Contact
 from baked_publish.keeper.files import make_folder, told, write, write_json
 from baked_publish.keeper.folder import Folder, home
 from baked_publish.keeper.ledger import LOCALHOST, Address, Ledger, url_of
-from baked_publish.keeper.listener import listen
+from baked_publish.keeper.listing import Listing
 from baked_publish.keeper.lock import locked
 from baked_publish.keeper.record import Record
 from baked_publish.options import option
@@ -68,6 +68,7 @@ class LocalPublisher(BasePublisher):
         super().__init__(options, name, http, report)
         self._folder = Folder(home() / name)
         self._contact = Contact(self._folder)
+        self._listing = Listing(self._folder)
         self.given: LocalOptions = self._remembering(options)
 
     def _remembering(self, options: LocalOptions) -> LocalOptions:
@@ -86,8 +87,9 @@ class LocalPublisher(BasePublisher):
         """Look whether this system can do it, the state folder can be used, and the port is free."""
         if sys.platform == "win32":
             return (Finding(ok=False, what="the target 'local' needs Linux or macOS", fix="use `publish serve` here"),)
-        make_folder(self._folder.path.parent)
-        return (Finding(ok=True, what=f"state folder {str(self._folder.path.parent)!r}"), self._port_is_free())
+        parent = self._folder.path.parent
+        make_folder(parent)
+        return (Finding(ok=True, what=f"state folder {str(parent)!r}"), survey.port(self._wanted, self._folder))
 
     def rehearse(self) -> Sequence[Finding]:
         """Look whether there is to be a process at all as well."""
@@ -101,33 +103,7 @@ class LocalPublisher(BasePublisher):
         seen = self.rehearse()
         if not all(each.ok for each in seen):
             return seen
-        return (*seen, *self._private(), *room())
-
-    def _private(self) -> Iterator[Finding]:
-        for what, folder in (
-            ("state", self._folder.path.parent),
-            ("this name", self._folder.path),
-            ("cache", cache_home()),
-        ):
-            if not folder.exists():
-                continue
-            seen = folder.stat()
-            ours = seen.st_uid == os.getuid() and not seen.st_mode & 0o077
-            fix = "" if ours else f"others may read it or it is not yours: chown it, and chmod 700 {str(folder)!r}"
-            yield Finding(ok=ours, what=f"only you can read the folder of {what}, {str(folder)!r}", fix=fix)
-
-    def _port_is_free(self) -> Finding:
-        wanted, ledger = self._wanted, self._ledger()
-        if wanted.host == ledger.bound.host and wanted.port in {None, ledger.bound.port}:
-            wanted = ledger.bound
-        status = self._contact.status()
-        if wanted.port is None or (status and status["public"] and wanted == ledger.bound):
-            return Finding(ok=True, what="port")
-        try:
-            listen(wanted, self.name).close()
-        except TargetError as exc:
-            return Finding(ok=False, what=f"{wanted.host}:{wanted.port}", fix=str(exc))
-        return Finding(ok=True, what=f"port {wanted.port}")
+        return (*seen, *survey.private(self._folder), *room())
 
     def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
         """Ask for plain files."""
@@ -137,7 +113,7 @@ class LocalPublisher(BasePublisher):
         """Name a new name, a move to another address, another number of processes."""
         if live is None:
             return (Change("create", f"{self.name} on this machine"),)
-        ledger, record = self._ledger(), self._record(live.revision)
+        ledger, record = self._ledger(), self._listing.record(live.revision)
         wanted, changes = self._wanted, list[Change]()
         if wanted not in {ledger.asked, ledger.bound}:
             after = url_of(wanted) if wanted.port else f"any free port of {wanted.host}"
@@ -160,21 +136,15 @@ class LocalPublisher(BasePublisher):
 
     def live(self) -> Deployment | None:
         """Return what visitors get, or should get where nothing is running."""
-        revision = self._ledger().live
-        return None if revision is None else self._deployment(self._record(revision))
+        return self._listing.live()
 
     def history(self) -> Sequence[Deployment]:
         """List what is and was live, newest first."""
-        ledger, records = self._ledger(), self._folder.records()
-        known = [revision for revision in ledger.promoted if revision in records]
-        known.sort(key=lambda revision: ledger.promoted[revision].at, reverse=True)
-        return [self._deployment(records[revision]) for revision in known]
+        return self._listing.history()
 
     def candidates(self) -> Sequence[Candidate]:
         """List previews and what a killed run left behind, newest first."""
-        promoted = self._ledger().promoted
-        found = [each for each in self._folder.records().values() if each.revision not in promoted]
-        return [self._candidate(each) for each in reversed(found)]
+        return list(self._listing.candidates())
 
     def fetch(self, at: Candidate | Deployment, path: str, headers: Mapping[str, str]) -> bytes:
         """GET ``path`` from the deployment's own address on this machine; raise TargetError if it is not running."""
@@ -210,10 +180,10 @@ class LocalPublisher(BasePublisher):
     def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
         """Write the files and bring their processes up; raise StageError with their last words if they don't come."""
         staged = [each for each in self.candidates() if each.release == release]
-        record = self._record(staged[0].revision) if staged else self._write(artifact, release, token)
+        record = self._listing.record(staged[0].revision) if staged else self._write(artifact, release, token)
         try:
             self._start(record.revision)
-            candidate = self._candidate(record)
+            candidate = self._listing.candidate(record)
             self._answering(candidate)
         except BaseException:
             self._remove(record.revision)
@@ -222,9 +192,9 @@ class LocalPublisher(BasePublisher):
 
     def recall(self, old: Deployment) -> Candidate:
         """Bring the processes of a kept deployment up again."""
-        record = self._record(old.revision)
+        record = self._listing.record(old.revision)
         self._start(record.revision)
-        return self._candidate(record)
+        return self._listing.candidate(record)
 
     def keep(self, candidate: Candidate) -> Candidate:
         """Mark ``candidate`` as a preview, which stays until it is promoted or unpublished."""
@@ -236,7 +206,7 @@ class LocalPublisher(BasePublisher):
         if percent != ALL:
             raise TargetError(f"{self.target} sends all visitors or none, not {percent} %")
         self._ask("promote", revision=candidate.revision, asked=asdict(self._wanted))
-        return self._deployment(self._record(candidate.revision))
+        return self._listing.deployment(self._listing.record(candidate.revision))
 
     def discard(self, candidate: Candidate) -> None:
         """Stop the processes of ``candidate``; its files go as well, unless it once was live."""
@@ -326,41 +296,3 @@ class LocalPublisher(BasePublisher):
 
     def _ledger(self) -> Ledger:
         return self._folder.ledger()
-
-    def _record(self, revision: str) -> Record:
-        record = Record.read(self._folder.deployment(revision))
-        if record is None:
-            raise NotFoundError(f"revision {revision!r} of {self.name!r} is not in {str(self._folder.path)!r}")
-        return record
-
-    def _candidate(self, record: Record) -> Candidate:
-        ledger = self._ledger()
-        port = ledger.private.get(record.revision)
-        return Candidate(
-            target=self.target,
-            name=self.name,
-            revision=record.revision,
-            url=url_of(Address(LOCALHOST, port)) if port else "",
-            release=record.release,
-            bundle_digest=record.bundle_digest,
-            artifact_digest=record.artifact_digest,
-            token=self._folder.token(record.revision),
-            kept=record.revision in ledger.previews,
-        )
-
-    def _deployment(self, record: Record) -> Deployment:
-        ledger = self._ledger()
-        promotion = ledger.promoted[record.revision]
-        return Deployment(
-            target=self.target,
-            name=self.name,
-            revision=record.revision,
-            url=ledger.url,
-            release=record.release,
-            bundle_digest=record.bundle_digest,
-            artifact_digest=record.artifact_digest,
-            created=promotion.at,
-            previous=promotion.previous,
-            live=record.revision == ledger.live,
-            token=self._folder.token(record.revision),
-        )
