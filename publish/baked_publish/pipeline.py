@@ -17,7 +17,15 @@ from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deadline import Expired
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
-from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, PublishError, TargetError, UsageError
+from baked_publish.errors import (
+    LockedError,
+    NotFoundError,
+    PlanRefused,
+    PreflightError,
+    PublishError,
+    TargetError,
+    UsageError,
+)
 from baked_publish.expectations import Expectation, hold_for, hold_for_bake
 from baked_publish.exposure.consent import ACCEPT, require_consent
 from baked_publish.options import deployed, option
@@ -219,6 +227,8 @@ def _live_manifest(publisher: Publisher, live: Deployment | None, wish: Wish, re
     try:
         return read_manifest(publisher, live)
     except PublishError as exc:
+        if isinstance(exc, LockedError) and not wish.dry_run:  # somebody else publishes, which is no reason to go on
+            raise
         if not (wish.force or wish.dry_run) and answers(publisher, live):
             raise PlanRefused(
                 f"what is live answers its visitors, but could not be compared, so that nobody knows what would be "

@@ -16,7 +16,11 @@ metadata: 204                          the same page
 certificates: asked for by ``acme``,   https://fly.io/docs/machines/api/certificates-resource/, superfly/fly-go
 looked at by ``HOST/check``, which     flaps/flaps_certificates.go; the words of a status are guessed
 looks at the DNS
-changes under another's lease: 409     the same page; that metadata and cordon count as changes is guessed
+changes under another's lease: 409     the same page; cordon and uncordon as well, metadata not: patches and code
+                                       of github.com/alchemy-run/distilled and alchemy, tried there on Fly
+a command under a lease: 409           github.com/alchemy-run/distilled/pull/628; that whoever has the lease is
+                                       refused like anybody is guessed, and can be switched off
+ttl of a lease: in the query           superfly/fly-go flaps/flaps_machines.go; the documentation has it in the body
 =====================================  ====================================================================
 """
 
@@ -256,11 +260,13 @@ class Actions:
         vm = self._vm(name, number)
         if vm.state != "started":
             raise Problem(412, f"failed_precondition: machine not running, currently {vm.state}")
+        if vm.held and (self.cloud.bars_commands or vm.held.nonce != self.call.nonce):
+            raise self._barred(vm)
         body = self.call.body
         return 200, vm.run(list(body["command"]), str(body.get("stdin") or ""), int(body.get("timeout") or 60))
 
     def note(self, name: str, number: str, key: str) -> tuple[int, Any]:
-        metadata = self._free(name, number).config.setdefault("metadata", {})
+        metadata = self._vm(name, number).config.setdefault("metadata", {})
         metadata[key] = str(self.call.body["value"])
         return 204, None
 
@@ -275,7 +281,7 @@ class Actions:
         with self.cloud.lock:
             if vm.held and vm.held.nonce != self.call.nonce:
                 raise self._barred(vm)
-            until = time.time() + int(body.get("ttl") or 30)
+            until = time.time() + int(self.call.query.get("ttl", ["30"])[0])
             nonce = vm.held.nonce if vm.held else token_hex(6)
             vm.lease = Lease(nonce, str(body.get("description") or ""), OWNER, until)
             return 201, self._told(vm.lease)

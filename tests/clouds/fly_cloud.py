@@ -134,6 +134,8 @@ class Cloud:
     """Regions without room."""
     pointed: set[str] = field(default_factory=set)
     """Host names of other people whose DNS leads here."""
+    bars_commands: bool = True
+    """Whether nobody may run a command in a machine that somebody has the lease of, not even that one."""
     swaps: str = ""
     """A digest that machines say they run, whatever they were asked to."""
     calls: list[Call] = field(default_factory=list)

@@ -9,6 +9,7 @@ stopped is not destroyed               https://fly.io/docs/machines/machine-stat
 exit_code in a 200 of ``exec``         https://fly.io/docs/machines/api/ (a failed command is a 200)
 ``exec`` needs a started machine       guessed: 412 failed_precondition
 ``exec`` prints 64 KB at most          guessed: Fly does not say; flyctl's users see output cut
+``cordoned``                           read by github.com/alchemy-run/alchemy, packages/alchemy/src/Fly/bluegreen.ts
 a crash restarts by ``restart``        https://fly.io/docs/machines/guides-examples/machine-restart-policy/
 =====================================  ====================================================================
 """
@@ -213,6 +214,7 @@ class Vm:
             "name": self.name,
             "state": self.state,
             "region": self.region,
+            "cordoned": self.cordoned,
             "instance_id": self.instance,
             "private_ip": "fdaa:0:1::2",
             "config": self.config,

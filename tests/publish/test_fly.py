@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import faulty_registry
 import httpx
 import pytest
 from fly_cloud import App, Cloud
-from fly_vm import Vm
+from fly_vm import Lease, Vm
 from line import LIMIT, Client, make_database, program, result
 from workshop import Workshop
 
@@ -323,6 +324,40 @@ def test_a_second_publish_from_another_machine_stays_out(flight: Flight, monkeyp
         with pytest.raises(LockedError, match=r"baked-data from .* has the lease of machine baked-.* until "):
             flight.publish(2)
     assert flight.publish(2).action == "published"
+
+
+@pytest.mark.parametrize("bars", [True, False])
+def test_a_lease_is_ours_again_after_each_command_whether_or_not_it_bars_our_own(flight: Flight, bars: bool) -> None:  # noqa: FBT001
+    flight.cloud.bars_commands = bars
+    flight.publish(1)
+    with flight.publisher().lock():
+        assert [vm.held is not None for vm in flight.machines] == [True]
+        taken = flight.cloud.count("DELETE", "/lease")
+    publisher = flight.publisher()
+    with publisher.lock():
+        verify(publisher, flight.live(), Silent())
+        assert [vm.held is not None for vm in flight.machines] == [True]
+        lent = flight.cloud.count("DELETE", "/lease") - taken - 1  # one is given back at the end
+        assert (lent > 0) is bars
+    assert all(
+        call.query["ttl"] == ["600"]
+        for call in flight.cloud.calls
+        if call.path.endswith("/lease") and call.method == "POST"
+    )
+
+
+def test_who_takes_a_lease_that_we_lent_is_told_of(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    flight.publish(1)
+    run = Vm.run
+
+    def slow(vm: Vm, *how: Any) -> Any:
+        vm.lease = Lease("theirs", "baked-data from elsewhere", "somebody", time.time() + 60)
+        return run(vm, *how)
+
+    monkeypatch.setattr(Vm, "run", slow)
+    with pytest.raises(LockedError, match="another publish is under way"):
+        flight.publish(2)
+    assert flight.version() == 1
 
 
 def test_of_two_first_publishes_at_once_one_stays_out(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,12 @@ import zlib
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Final, Self
 
 from baked_publish.errors import TargetError
+from baked_publish.machines.lease import Leases
 from baked_publish.vendors.fly import JSON, Fly
 
 COMMAND: Final = ("python3", "-m", "baked_core.inside")
@@ -52,6 +54,8 @@ class Inside:
     fly: Fly
     app: str
     machine: str
+    leases: Leases | None = None
+    """Those that this process holds, while it has the lock."""
 
     def get(self, path: str, headers: Mapping[str, str]) -> bytes:
         """GET ``path``; raise TargetError unless the answer is 200 or 206."""
@@ -73,7 +77,8 @@ class Inside:
             raise TargetError(f"what machine {self.machine} answered to {path} came damaged: publish again") from exc
 
     def _run(self, *words: str, stdin: str = "") -> Told:
-        told = self.fly.run(self.app, self.machine, [*COMMAND, *words], stdin, TIMEOUT)
+        run = partial(self.fly.run, self.app, self.machine, [*COMMAND, *words], stdin, TIMEOUT)
+        told = self.leases.running(self.machine, run) if self.leases else run()
         said, code = str(told.get("stdout") or ""), told.get("exit_code") or 0
         try:
             found = None if code else Told.read(json.loads(said))

@@ -5,7 +5,7 @@ only one who can have it.
 """
 
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,7 +30,10 @@ class Leases:
     app: str
     place: str
     """The state folder whose lock this process holds."""
+    bars_commands: bool = False
+    """Whether a command was refused because of a lease that we hold ourselves."""
     _over: threading.Event = field(default_factory=threading.Event)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def held(self) -> Generator[None, None, None]:
@@ -56,6 +59,30 @@ class Leases:
             except LockedError:
                 self._take_over(each)
 
+    def running(self, machine: str, command: Callable[[], JSON]) -> JSON:
+        """Run a command in a machine: Fly refuses it where somebody has the lease, perhaps also to whoever has it.
+
+        Then ours is given back for as long as the command takes. Raises LockedError if somebody else took it meanwhile.
+        """
+        if machine not in self.fly.nonces:
+            return command()
+        if not self.bars_commands:
+            try:
+                return command()
+            except LockedError:
+                self.bars_commands = True
+        with self._lent(machine):
+            return command()
+
+    @contextmanager
+    def _lent(self, machine: str) -> Generator[None, None, None]:
+        with self._guard:
+            self.fly.release_lease(self.app, machine, self.fly.nonces[machine])
+            try:
+                yield
+            finally:
+                self.fly.take_lease(self.app, machine, WORD + self.place, LASTS)
+
     def _take_over(self, machine: Machine) -> None:
         found = self.fly.lease(self.app, machine.id)
         if found is not None:
@@ -71,7 +98,7 @@ class Leases:
     def _renew(self) -> None:
         while not self._over.wait(RENEWED):
             for machine in list(self.fly.nonces):
-                with suppress(PublishError):  # the next one comes in time
+                with suppress(PublishError), self._guard:  # the next one comes in time
                     self.fly.take_lease(self.app, machine, WORD + self.place, LASTS)
 
 

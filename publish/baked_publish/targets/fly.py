@@ -170,7 +170,7 @@ class FlyPublisher(BasePublisher):
             self._fly.start(self.name, machine.id)
             self._fly.wait(self.name, dict(machine.raw), "started", self.given.start_timeout)
             self._launch.wait(Group((machine,)))
-        return Inside(self._fly, self.name, machine.id).get(path, headers)
+        return Inside(self._fly, self.name, machine.id, self._leases).get(path, headers)
 
     def logs(self, follow: bool) -> Iterator[str]:  # noqa: FBT001 - the protocol's shape
         """Yield the log lines that Fly keeps of the app, following on."""

@@ -196,9 +196,12 @@ class Fly:
         return one(told.get("data") or {}, "get lease") or None
 
     def take_lease(self, app: str, machine: str, description: str, seconds: int) -> None:
-        """Take the lease of a machine, or renew ours; raise LockedError if somebody else has it."""
+        """Take the lease of a machine, or renew ours; raise LockedError if somebody else has it.
+
+        Its time is said twice: in the body, as the documentation has it, and in the query, as flyctl has it.
+        """
         body = {"ttl": seconds, "description": description}
-        told = self._ask("POST", _machine(app, machine, "lease"), "create lease", machine, body)
+        told = self._ask("POST", _machine(app, machine, f"lease?ttl={seconds}"), "create lease", machine, body)
         self.nonces[machine] = word(one(told.get("data"), "create lease"), "nonce", "create lease")
 
     def release_lease(self, app: str, machine: str, nonce: str) -> None:
