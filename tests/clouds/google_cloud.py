@@ -64,6 +64,9 @@ class Cloud:
     url: str = ""
     disabled: set[str] = field(default_factory=set)
     """APIs that the project has not enabled."""
+    spreads: int = 2
+    """Requests to an API that is enabled just now which are refused as if it were not."""
+    spreading: dict[str, int] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     domains: dict[str, JSON] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -99,7 +102,8 @@ class Cloud:
             found = re.fullmatch(pattern, asked.path)
             if method != asked.method or found is None:
                 continue
-            if api in self.disabled:
+            if api in self.disabled or self.spreading.get(api):
+                self.spreading[api] = max(0, self.spreading.get(api, 0) - 1)
                 message = (
                     f"{api} has not been used in project {PROJECT} before or it is disabled. Enable it, then retry."
                 )
@@ -116,6 +120,7 @@ class Cloud:
         api = asked.named["api"]
         if asked.method == "POST":
             self.disabled.discard(api)
+            self.spreading[api] = self.spreads
             return {"name": "operations/enable", "done": True, "response": {}}
         return {"name": api, "state": "DISABLED" if api in self.disabled else "ENABLED"}
 
@@ -172,6 +177,7 @@ class Cloud:
         self.faults.clear()
         self.asked.clear()
         self.disabled.clear()
+        self.spreading.clear()
         self.domains.clear()
         self.storage.repositories.clear()
         self.registry.reset()
@@ -219,7 +225,13 @@ ROUTES: list[tuple[str, str, str, str, Callable[[Cloud, Asked], JSON]]] = [
             check_only=a.check_only,
         ),
     ),
-    ("DELETE", f"/v2/{SERVICE}", RUN, "run.services.delete", lambda c, a: c.services.delete(a.named["name"])),
+    (
+        "DELETE",
+        f"/v2/{SERVICE}",
+        RUN,
+        "run.services.delete",
+        lambda c, a: c.services.delete(a.named["name"], a.query.get("etag", "")),
+    ),
     (
         "GET",
         f"/v2/{SERVICE}/revisions",

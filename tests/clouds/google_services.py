@@ -162,8 +162,10 @@ class Services:
         held.spec = spec
         return self.apply(held, new=new)
 
-    def delete(self, name: str) -> JSON:
+    def delete(self, name: str, etag: str) -> JSON:
         held = self.find(name)
+        if etag and etag != held.etag:
+            raise Refusal(409, "ABORTED", f"Conflict for resource '{held.short}': etag is not current.")
         del self.held[name]
 
         def remove() -> JSON:

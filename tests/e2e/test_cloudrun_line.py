@@ -406,6 +406,24 @@ def test_a_first_publish_that_is_killed_is_open_whole_or_not_at_all_and_a_second
     assert not shop.publisher().candidates()
 
 
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_first_publish_that_is_killed_beside_an_image_that_never_starts_is_cleared_away(
+    shop: Shop,
+    removed: bool,  # noqa: FBT001
+) -> None:
+    shop.google.runtime.start_limit, usual = 0.0, shop.google.runtime.start_limit
+    try:
+        killed(shop, 1, "stage/Run.revision", "before")
+    finally:
+        shop.google.runtime.start_limit = usual
+    assert [each.ready for each in shop.google.services.held.values()] == [[]]
+    if removed:
+        pipeline.unpublish(shop.publisher(), Silent())
+        assert not shop.google.services.held
+    assert shop.publish(2).action == "published"
+    assert shop.version(shop.live().url) == 2
+
+
 @pytest.mark.parametrize("step", ["stage/Run.update after", "Run.update before", "Run.update after"])
 def test_visitors_never_notice_that_a_publish_was_killed(shop: Shop, step: str) -> None:
     shop.publish(1)
@@ -475,6 +493,23 @@ def test_a_moment_of_weakness_is_bridged(shop: Shop, code: int, status: str) -> 
     shop.google.breaks("GET", r"/v2/.*/services/data", code, status, times=2)
     shop.google.breaks("GET", r"/v1/.*/repositories/", code, status, times=2)
     assert shop.publish(1).action == "published"
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_moment_of_weakness_in_a_change_is_bridged(shop: Shop, code: int) -> None:
+    def weak() -> None:
+        for method, path in (("POST", "/services$"), ("PATCH", "/services/data"), ("GET", "/operations/")):
+            shop.google.breaks(method, path, code, "UNAVAILABLE", times=2)
+
+    weak()
+    assert shop.publish(1).action == "published"
+    weak()
+    assert shop.publish(2).action == "published"
+    assert shop.version(shop.live().url) == 2
+    shop.google.breaks("DELETE", "/services/data$", code, "UNAVAILABLE")
+    weak()
+    pipeline.unpublish(shop.publisher(), Silent())
+    assert not shop.google.services.held
 
 
 def test_slow_operations_are_waited_for(shop: Shop) -> None:
@@ -629,7 +664,8 @@ def test_two_machines_do_not_publish_at_once(shop: Shop, monkeypatch: pytest.Mon
         monkeypatch.setenv("BAKED_STATE_HOME", str(shop.folder / "another machine"))
         thread = threading.Thread(target=second)
         thread.start()
-        thread.join(LIMIT)
+        thread.join(3 * LIMIT)
+        assert not thread.is_alive(), "the other publish hangs, or this machine is too busy to tell"
         return verify(*about)
 
     monkeypatch.setattr(pipeline, "verify", interrupted)
@@ -638,6 +674,36 @@ def test_two_machines_do_not_publish_at_once(shop: Shop, monkeypatch: pytest.Mon
     assert shop.version(shop.live().url) == 2
     assert not [key for key in shop.service()["annotations"] if "lease" in key]
     assert shop.publish(3).action == "published"
+
+
+def test_who_lost_the_lease_changes_nothing_any_more(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.publish(1)
+
+    def interrupted(*about: Any) -> Any:
+        held = shop.google.services.find(shop.service()["name"])
+        held.spec["annotations"] = {key: each for key, each in held.spec["annotations"].items() if "lease" not in key}
+        return verify(*about)  # as if another one had come after its end, and were done
+
+    monkeypatch.setattr(pipeline, "verify", interrupted)
+    with pytest.raises(LockedError, match="the lease of 'data' ended, and another publish took its place"):
+        shop.publish(2)
+    assert shop.version(shop.live().url) == 1
+    monkeypatch.setattr(pipeline, "verify", verify)
+    assert shop.publish(3).action == "published"
+
+
+def test_a_lease_is_given_back_though_the_service_changes_meanwhile(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = service.Service._release
+
+    def disturbed(self: service.Service) -> None:
+        shop.google.breaks("PATCH", "services/data", 409, "ABORTED", times=2)
+        release(self)
+
+    monkeypatch.setattr(service.Service, "_release", disturbed)
+    shop.publish(1)
+    assert not [key for key in shop.service()["annotations"] if "lease" in key]
 
 
 def test_no_body_holds_what_the_vendors_types_do_not_know_and_no_field_twice(shop: Shop) -> None:

@@ -95,6 +95,11 @@ def test_the_longest_name_has_room_for_a_tag() -> None:
     assert len(name) + len(edits.new_tag(Roster(name, None))) == 46
 
 
+def test_a_tag_is_later_than_every_one_before_it_whatever_the_clock_says() -> None:
+    seen = roster(LIVE, ONE, "data-rzzzzzy", "data-00002-abc")
+    assert edits.new_tag(seen) == "rzzzzzz"
+
+
 # The ledger
 
 
@@ -138,6 +143,11 @@ def test_what_is_called_the_latest_is_read_by_its_name() -> None:
     service = {"latestReadyRevision": f"{PATH}/revisions/data-1", "traffic": [{"type": LATEST, "percent": 100}]}
     assert Traffic.read(service) == Traffic((Share("data-1", 100),))
     assert Traffic.read({"latestReadyRevision": f"{PATH}/revisions/data-1"}) == Traffic((Share("data-1", 100),))
+
+
+def test_where_none_was_ever_ready_the_latest_is_the_one_made_last() -> None:
+    service = {"latestCreatedRevision": f"{PATH}/revisions/data-1", "traffic": [{"type": LATEST, "percent": 100}]}
+    assert Traffic.read(service) == Traffic((Share("data-1", 100),))
 
 
 def test_all_visitors_go_to_one_and_the_urls_of_others_stay() -> None:

@@ -158,7 +158,7 @@ def _asked_of_google(run: Run) -> tuple[Callable[[Api], object], ...]:
         lambda _api: run.create(APP, {}),
         lambda _api: Rehearsal(run, APP, CloudRunOptions()).finding(run.service(APP)),
         lambda _api: run.update(APP, {"etag": "1"}, ["traffic"]),
-        lambda _api: run.delete(APP),
+        lambda _api: run.delete(APP, "etag"),
         lambda _api: run.set_policy(APP, run.policy(APP)),
     )
 

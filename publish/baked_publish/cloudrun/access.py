@@ -1,8 +1,10 @@
 """Access: whether everybody may visit a service, as its policy says it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
+from baked_publish.errors import LockedError, TargetError
 from baked_publish.vendors.google_run import Conflict, Run
 
 ROLE: Final = "roles/run.invoker"
@@ -15,8 +17,8 @@ def open_to_all(run: Run, service: str, said: Mapping[str, Any]) -> bool:
     return bool(said.get("invokerIamDisabled")) or _open(run.policy(service))
 
 
-def allow_all(run: Run, service: str) -> None:
-    """Let everybody visit."""
+def allow_all(run: Run, service: str) -> bool:
+    """Let everybody visit; tell whether that is new. Raises TargetError, with what to do, if nobody may be let in."""
 
     def add(policy: Any) -> bool:
         if _open(policy):
@@ -24,7 +26,13 @@ def allow_all(run: Run, service: str) -> None:
         policy.bindings.add(role=ROLE, members=[EVERYBODY])
         return True
 
-    _change(run, service, add)
+    try:
+        return _change(run, service, add)
+    except TargetError as exc:
+        raise TargetError(
+            f"not everybody can be let in: {exc}. If that is an organization's policy (domain restricted sharing), "
+            "publish with --no-allow-unauthenticated, or have its administrator make an exception for this project"
+        ) from exc
 
 
 def forbid_all(run: Run, service: str) -> None:
@@ -45,16 +53,13 @@ def _open(policy: Any) -> bool:
     return any(each.role == ROLE and EVERYBODY in each.members for each in policy.bindings)
 
 
-def _change(run: Run, service: str, edit: Any) -> None:
-    """Change a policy on what it is now, and again if somebody else changed it meanwhile."""
-    for attempt in range(TRIES):
+def _change(run: Run, service: str, edit: Callable[[Any], bool]) -> bool:
+    """Change a policy on what it is now, and again if somebody else changed it meanwhile; tell if it was changed."""
+    for _ in range(TRIES):
         policy = run.policy(service)
         if not edit(policy):
-            return
-        try:
+            return False
+        with suppress(Conflict):
             run.set_policy(service, policy)
-        except Conflict:
-            if attempt == TRIES - 1:
-                raise
-        else:
-            return
+            return True
+    raise LockedError(f"who may visit {service!r} is changed by others all the time: try again later")

@@ -1,5 +1,6 @@
 """Edits: what one request changes for each step of a publish; told from what is there, and nothing is sent here."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,17 +12,17 @@ from baked_publish.errors import TargetError
 
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
+OURS: Final = re.compile("r[0-9a-z]{6}")
 TAG: Final = 7
 """Letters of a tag, the first one an ``r``: short, for a tag and the name of its service share one DNS label."""
 
 
 def new_tag(roster: Roster) -> str:
     """Return a tag that no revision has, later in the alphabet than every one before it."""
-    number = int((datetime.now(UTC) - EPOCH).total_seconds())
-    taken = {tag_of(each.name) for each in roster.revisions}
-    while (tag := "r" + _digits(number)) in taken:
-        number += 1
-    return tag
+    now = int((datetime.now(UTC) - EPOCH).total_seconds())
+    tags = (tag_of(each.name) for each in roster.revisions)
+    last = max((int(each[1:], len(DIGITS)) for each in tags if OURS.fullmatch(each)), default=0)
+    return "r" + _digits(max(now, last + 1))  # whichever machine's clock goes wrong
 
 
 def tag_of(revision: str) -> str:

@@ -1,6 +1,7 @@
 """Findings: whether credentials, project, APIs, permissions and quota do for a publish, and what to do if not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ from baked_publish.shapes import is_list, items
 from baked_publish.vendors.google_api import Api, endpoint
 from baked_publish.vendors.google_run import Run
 
-APIS: Final = ("run.googleapis.com", "artifactregistry.googleapis.com")
+RUN, STORAGE = "run.googleapis.com", "artifactregistry.googleapis.com"
+APIS: Final = (RUN, STORAGE)
 MOST_SERVICES, MOST_TAGS, MOST_REVISIONS = 1000, 2000, 1000
 """A region's services and tags, a service's revisions: cloud.google.com/run/quotas. The first can be raised; beyond the
 others the platform takes tags and revisions from what is oldest in a service."""
@@ -19,6 +21,9 @@ MORE: Final = (
     "remove services that nobody needs, publish with smaller --tags and --keep, take another region, or ask for more "
     "at https://console.cloud.google.com/iam-admin/quotas"
 )
+SPREADING: Final = 300.0
+"""Seconds that an API may not work after it was enabled; "wait a few minutes", as its own message says."""
+PAUSE: Final = 2.0
 SOMEWHERE: Final = "https://example.run.app"
 """Any audience, to see whether a token for one can be had."""
 TO_CHANGE: Final = {
@@ -102,10 +107,20 @@ class Survey:
             return Finding(ok=False, what=what, fix=str(exc))
         return Finding(ok=True, what=what)
 
-    def enable(self, name: str) -> None:
-        """Enable an API, and wait until it is."""
+    def enable(self, name: str, works: Callable[[], object]) -> None:
+        """Enable an API, and wait until it works: it may say for a while that it is disabled."""
         base = endpoint("serviceusage") + "/v1"
         self.api.settle(base, self.api.call("POST", f"{base}/projects/{self.project}/services/{name}:enable", {}))
+        deadline = time.monotonic() + SPREADING
+        while True:
+            try:
+                works()
+            except PreflightError as exc:
+                if "it is disabled" not in str(exc) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            time.sleep(PAUSE)
 
     def permissions(self, needed: Mapping[str, str]) -> Iterator[Finding]:
         """Yield a finding for each permission that is missing, or one that all are there."""

@@ -16,6 +16,8 @@ from baked_publish.vendors.google_api import Api
 
 REACHED: Final = 60.0
 """Seconds in which a promotion should show at the public URL."""
+SWITCH: Final = ("invoker", "org policy", "organization", "constraint")
+"""Words of a refusal of the switch for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,16 @@ class Promotion:
         try:
             return self._sent_to(revision, public=True)
         except (TargetError, PreflightError) as exc:
-            if "invoker" not in str(exc).lower():
+            if not any(each in str(exc).lower() for each in SWITCH):
                 raise
             self.report.detail(f"{exc}; opening the service by its policy")
-        access.allow_all(self.service.run, self.service.name)
-        return self._sent_to(revision, public=None)
+        opened = access.allow_all(self.service.run, self.service.name)
+        try:
+            return self._sent_to(revision, public=None)
+        except BaseException:
+            if opened:  # for what is live, which may not be for everybody
+                access.forbid_all(self.service.run, self.service.name)
+            raise
 
     def _closed(self, revision: str) -> Roster:
         access.forbid_all(self.service.run, self.service.name)

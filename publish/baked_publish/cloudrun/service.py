@@ -1,19 +1,20 @@
 """The service on the platform: looked at, and changed under its etag by whoever holds its lease."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from baked_publish.cloudrun.ledger import Ledger
 from baked_publish.cloudrun.roster import Roster
 from baked_publish.cloudrun.template import MADE_BY
 from baked_publish.cloudrun.traffic import ALL, Traffic, settled
-from baked_publish.errors import LockedError, PublishError, StageError, TargetError
+from baked_publish.errors import LockedError, NotFoundError, PublishError, StageError, TargetError
 from baked_publish.ledger.lease import HOLDER, PLACE, UNTIL, Lease
 from baked_publish.report import Report
 from baked_publish.shapes import inner, items
+from baked_publish.vendors.google_api import BusyError
 from baked_publish.vendors.google_run import Conflict, Run
 
 TRIES: Final = 6
@@ -24,6 +25,7 @@ POLL: Final = 0.3
 LATEST: Final = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
 JSON = Mapping[str, Any]
 EMPTY: Final[JSON] = {}
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Service:
         self._report = report
         self._lease: Lease | None = None
         self._written = False
+        self._held = False
+        """Whether our lease is known to have been there; once it was, nothing is changed without it."""
 
     # Looking
 
@@ -59,7 +63,7 @@ class Service:
         """Wait until a revision is ready and has its URL; raise StageError with the platform's words if it never is."""
         deadline = time.monotonic() + within
         while True:
-            state, message = _ready(self.run.revision(self.name, revision))
+            state, message = self._ready(revision)
             if state == "CONDITION_FAILED":
                 raise StageError(
                     f"revision {revision!r} did not come up: {message or 'the platform gives no reason'}. Its last "
@@ -76,12 +80,21 @@ class Service:
                 )
             time.sleep(POLL)
 
+    def _ready(self, revision: str) -> tuple[str, str]:
+        """Return state and words of a revision; of one that is not there, those of the service if it failed."""
+        try:
+            return _told(items(self.run.revision(self.name, revision), "conditions"))
+        except NotFoundError:
+            service = self.run.service(self.name) or EMPTY
+            settled = _told([inner(service, "terminalCondition")])
+            return ("", "") if service.get("reconciling") or settled[0] == "CONDITION_SUCCEEDED" else settled
+
     # Changing
 
     @contextmanager
     def session(self, place: str) -> Generator[None, None, None]:
         """Hold the lease from the first change on; raise LockedError at once if another machine has it."""
-        self._lease, self._written = Lease.take(place), False
+        self._lease, self._written, self._held = Lease.take(place), False, False
         self._require_free(self.run.service(self.name))
         try:
             yield
@@ -99,37 +112,66 @@ class Service:
             "traffic": [{"type": LATEST, "percent": ALL, "tag": tag}],
         }
         self._written = True
-        try:
-            self.run.create(self.name, body)
-        except Conflict as exc:
-            raise LockedError(f"another publish just made the service {self.name!r}: wait until it is done") from exc
-        except TargetError as exc:  # what became of the revision tells more
-            self._report.detail(str(exc))
-            if self.run.service(self.name) is None:
-                raise
+        for attempt in range(TRIES):
+            try:
+                self.run.create(self.name, body)
+            except Conflict as exc:
+                if self._holds(self.run.service(self.name)):  # the answer to an attempt before got lost
+                    break
+                words = f"another publish just made the service {self.name!r}: wait until it is done"
+                raise LockedError(words) from exc
+            except TargetError as exc:  # what became of the revision tells more
+                self._report.detail(str(exc))
+                if self.run.service(self.name) is not None:
+                    break
+                if not isinstance(exc, BusyError) or attempt == TRIES - 1:
+                    raise
+                time.sleep(POLL * 2**attempt)
+            else:
+                break
+        self._held = True
 
     def change(self, edit: Callable[[Roster], Edit]) -> Roster:
         """Make a change on what is there now, in one request; raise LockedError if another machine has the lease."""
-        for attempt in range(TRIES):
+
+        def change() -> Roster:
             roster = self.look()
             if roster.service is None:
                 raise TargetError(f"the service {self.name!r} is gone: somebody removed it; publish again")
             self._require_free(roster.service)
             wanted = edit(roster)
-            try:
-                self._written = True
-                self._send(roster.service, wanted)
-            except Conflict as exc:
-                self._report.detail(f"{exc}; looking again")
-                time.sleep(POLL * 2**attempt)
-                continue
+            self._written = True
+            self._send(roster.service, wanted)
+            self._held = True
             return self.look() if wanted.template else self._settle(wanted.traffic)
-        raise LockedError(f"the service {self.name!r} is changed by others all the time: try again later")
+
+        return self._insisting(change)
 
     def delete(self) -> None:
-        """Remove the service with all its revisions."""
-        self.run.delete(self.name)
-        self._written = False
+        """Remove the service with all its revisions, as it is now; nothing happens if it is gone."""
+
+        def delete() -> None:
+            service = self.run.service(self.name)
+            if service is not None:
+                self._require_free(service)
+                self.run.delete(self.name, str(service.get("etag", "")))
+
+        self._insisting(delete)
+        self._written = self._held = False
+
+    def _insisting(self, change: Callable[[], Result]) -> Result:
+        """Make a change anew on what is there now, while others change it too or the platform has a bad moment."""
+        for attempt in range(TRIES):
+            try:
+                return change()
+            except Conflict as exc:
+                self._report.detail(f"{exc}; looking again")
+            except BusyError as exc:
+                if attempt == TRIES - 1:
+                    raise
+                self._report.detail(f"{exc}; looking again")
+            time.sleep(POLL * 2**attempt)
+        raise LockedError(f"the service {self.name!r} is changed by others all the time: try again later")
 
     def _send(self, service: JSON, wanted: Edit) -> None:
         annotations = {**_plain(service), **wanted.ledger.annotation(), **self._leased()}
@@ -187,23 +229,34 @@ class Service:
                 f"the lease of {self.name!r} is damaged ({exc}): remove the annotations that begin with "
                 "'baked-data.lease'"
             ) from exc
+        if self._held and not self._holds(service):
+            raise LockedError(
+                f"the lease of {self.name!r} ended, and {other.holder if other else 'another publish'} took its place: "
+                "this publish changes nothing any more; what is live is whole. Publish again"
+            )
         if other and self._lease and other.bars(self._lease):
             raise LockedError(
                 f"another publish of {self.name!r} is under way: {other.holder}, until {other.until:%H:%M:%S} UTC at "
                 "most: wait until it is done"
             )
 
+    def _holds(self, service: JSON | None) -> bool:
+        """Tell whether our lease is in a service."""
+        return self._lease is not None and inner(service or EMPTY, "annotations").get(HOLDER) == self._lease.holder
+
     def _release(self) -> None:
         """Give the lease back; if that fails, it ends by itself."""
         if not self._written or self._lease is None:
             return
-        try:
+
+        def release() -> None:
             service = self.run.service(self.name)
-            held = inner(service or EMPTY, "annotations")
-            if service is None or held.get(HOLDER) != self._lease.holder:
-                return
-            body = {"etag": service.get("etag", ""), "annotations": _plain(service)}
-            self.run.update(self.name, body, ["annotations"])
+            if service is not None and self._holds(service):
+                body = {"etag": service.get("etag", ""), "annotations": _plain(service)}
+                self.run.update(self.name, body, ["annotations"])
+
+        try:
+            self._insisting(release)
         except PublishError as exc:
             self._report.detail(f"the lease of {self.name!r} ends by itself at {self._lease.until:%H:%M:%S} UTC: {exc}")
 
@@ -218,9 +271,9 @@ def _plain(service: JSON) -> dict[str, str]:
     return {key: value for key, value in said.items() if key not in {HOLDER, PLACE, UNTIL}}
 
 
-def _ready(revision: JSON) -> tuple[str, str]:
-    """Return the state and the words of a revision's condition ``Ready``."""
-    for each in items(revision, "conditions"):
+def _told(conditions: Sequence[JSON]) -> tuple[str, str]:
+    """Return the state and the words of the condition ``Ready``."""
+    for each in conditions:
         if each.get("type") == "Ready":
             return str(each.get("state", "")), str(each.get("message", ""))
     return "", ""

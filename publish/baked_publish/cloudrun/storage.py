@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from weakref import finalize
 
-from baked_publish.errors import PublishError
+from baked_publish.errors import PublishError, TargetError
 from baked_publish.registry.credentials import Credential
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.session import Session
@@ -60,10 +60,14 @@ class Storage:
         return found(lambda: self._api.call("GET", f"{self._base}/{self._path}")) is not None
 
     def make(self) -> None:
-        """Make the repository."""
+        """Make the repository; the first publish of another service may make it at the same time."""
         url = f"{self._base}/{self._parent}/repositories"
-        operation = self._api.call("POST", url, {"format": "DOCKER", "description": OURS}, repositoryId=self._name)
-        self._api.settle(self._base, operation)
+        try:
+            operation = self._api.call("POST", url, {"format": "DOCKER", "description": OURS}, repositoryId=self._name)
+            self._api.settle(self._base, operation)
+        except TargetError:
+            if not self.exists():
+                raise
 
     def keep_newest(self, keep: int) -> None:
         """See that the registry removes what is old, but for the live and ``keep`` old images of each service.
@@ -87,8 +91,8 @@ class Storage:
     @cached_property
     def repository(self) -> Repository:
         """The images of the service, as any registry's."""
-        credential = Credential(USER, self._api.login.token(), source=self._api.login.source)
-        session = Session(self.host, credential=credential)
+        login = self._api.login
+        session = Session(self.host, credential=lambda: Credential(USER, login.token(), source=login.source))
         finalize(self, session.__exit__)
         return Repository(session, self.image.partition("/")[2])
 

@@ -30,7 +30,7 @@ class Traffic:
     def read(cls, service: JSON) -> Self:
         """Read what a service is told, with what it calls the latest by its name."""
         told: Sequence[JSON] = service.get("traffic") or [{"percent": ALL}]
-        latest = _short(service.get("latestReadyRevision", ""))
+        latest = _latest(service)
         found = cls()
         for each in told:
             revision = each.get("revision") or latest
@@ -95,10 +95,12 @@ def settled(service: JSON, wanted: Traffic) -> bool:
 
 def links(service: JSON) -> dict[str, str]:
     """Return the URL of each revision that has a tag."""
-    latest = _short(service.get("latestReadyRevision", ""))
+    latest = _latest(service)
     statuses: Sequence[JSON] = items(service, "trafficStatuses")
     return {each.get("revision") or latest: each["uri"] for each in statuses if each.get("tag") and each.get("uri")}
 
 
-def _short(name: str) -> str:
-    return name.rpartition("/")[2]
+def _latest(service: JSON) -> str:
+    """Return the revision that a service calls the latest: the one made last where none was ever ready."""
+    name = service.get("latestReadyRevision") or service.get("latestCreatedRevision") or ""
+    return str(name).rpartition("/")[2]

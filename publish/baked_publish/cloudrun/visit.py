@@ -41,7 +41,9 @@ class Visitor:
                 return body
             failures += 1
             if status not in PASSING or failures >= TRIES:
-                raise TargetError(f"{url}{path} answered {status}{_words(body)}")
+                late = status == HTTPStatus.GATEWAY_TIMEOUT
+                more = "; requests get no more time than --timeout says: publish with a greater one" if late else ""
+                raise TargetError(f"{url}{path} answered {status}{_words(body)}{more}")
             time.sleep(PAUSE * 2**failures)
 
     def wait(self, url: str, audience: str, within: float) -> None:

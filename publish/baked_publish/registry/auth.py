@@ -53,9 +53,15 @@ class Authority:
     """Answers the challenges of one registry; used by threads side by side."""
 
     def __init__(
-        self, host: str, send: "Callable[..., httpx.Response]", find: Callable[[], Credential | None], *, plain: bool
+        self,
+        host: str,
+        send: "Callable[..., httpx.Response]",
+        find: Callable[[], Credential | None],
+        *,
+        plain: bool,
+        lasting: bool = True,
     ) -> None:
-        self._host, self._send, self._find, self._plain = host, send, find, plain
+        self._host, self._send, self._find, self._plain, self._lasting = host, send, find, plain, lasting
         self._guard = threading.Lock()
         self._tokens: dict[tuple[str, ...], Token] = {}
         self._credentials: Credential | None = None
@@ -91,8 +97,8 @@ class Authority:
         return None
 
     def credentials(self) -> Credential | None:
-        """Return what is stored for the registry; looked up once."""
-        if not self._looked:
+        """Return what is stored for the registry; looked up once if it lasts."""
+        if not (self._looked and self._lasting):
             self._credentials, self._looked = self._find(), True
         return self._credentials
 

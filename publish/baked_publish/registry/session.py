@@ -3,7 +3,7 @@
 import os
 import ssl
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from http import HTTPStatus
@@ -36,8 +36,14 @@ class Session:
     """Talks to one registry; a context, which closes its connections; used by threads side by side."""
 
     def __init__(
-        self, host: str, *, insecure: bool = False, repository: str = "", credential: Credential | None = None
+        self,
+        host: str,
+        *,
+        insecure: bool = False,
+        repository: str = "",
+        credential: Credential | Callable[[], Credential] | None = None,
     ) -> None:
+        """Open one; a ``credential`` that ends, as a cloud's token does in a long upload, is a way to have it anew."""
         import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
 
         self.host = host
@@ -51,9 +57,10 @@ class Session:
         timeout = httpx.Timeout(READ, connect=CONNECT)
         trust = _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers=HEADERS, mounts=DIRECT, verify=trust)
-        keychain = Keychain(os.environ, Path.home())
-        find = (lambda: credential) if credential else partial(keychain, host, repository)
-        self._authority = Authority(host, self._bare, find, plain=insecure)
+        find = partial(Keychain(os.environ, Path.home()), host, repository)
+        if credential:
+            find = credential if callable(credential) else partial(_same, credential)
+        self._authority = Authority(host, self._bare, find, plain=insecure, lasting=not callable(credential))
 
     def __enter__(self) -> Self:
         return self
@@ -228,6 +235,10 @@ class Session:
             raise TargetError(f"{self.host} sends us to {new.scheme}://{new.netloc}, which is not encrypted: refused")
         if not same and not _is_private(old.hostname or "") and _is_private(new.hostname or ""):
             raise TargetError(f"{self.host} sends us into a private network, to {new.netloc!r}: refused")
+
+
+def _same(credential: Credential) -> Credential:
+    return credential
 
 
 def _authorization(header: str | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from baked_publish.bundle import Bundle
 from baked_publish.cloudrun import domain, edits, logs
 from baked_publish.cloudrun.changes import planned, public, recorded
 from baked_publish.cloudrun.estimate import estimate
-from baked_publish.cloudrun.findings import Survey
+from baked_publish.cloudrun.findings import RUN, STORAGE, Survey
 from baked_publish.cloudrun.options import CloudRunOptions, require_name
 from baked_publish.cloudrun.preflight import Preflight
 from baked_publish.cloudrun.promotion import Aftermath, Promotion
@@ -246,7 +246,13 @@ class CloudRunPublisher(BasePublisher):
     def unpublish(self) -> None:
         """Remove the service, and its images."""
         self._service.delete()
-        self._storage.clear()
+        try:
+            self._storage.clear()
+        except PublishError as exc:  # nobody asks for a service that is gone once more
+            self.report.warning(
+                f"the images stay, and cost their storage: {exc}; remove them with `gcloud artifacts docker images "
+                f"delete {self._storage.image} --delete-tags`"
+            )
 
     # The parts
 
@@ -285,9 +291,10 @@ class CloudRunPublisher(BasePublisher):
         return Image.of(artifact, self.target)
 
     def _push(self, image: "Image") -> str:
+        works = {RUN: self._service.run.services, STORAGE: self._storage.exists}
         for each in self._survey.disabled():
             self.report.info(f"enabling {each}")
-            self._survey.enable(each)
+            self._survey.enable(each, works[each])
         if not self._storage.exists():
             self.report.info(f"making the Artifact Registry repository {self.given.repository!r}")
             self._storage.make()

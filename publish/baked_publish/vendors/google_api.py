@@ -30,6 +30,10 @@ class RefusedError(TargetError):
     """Google does not take what it was told: it is not valid, or more than a quota allows."""
 
 
+class BusyError(TargetError):
+    """Google did not answer, or says that it cannot just now; whether it did what it was told, nobody knows."""
+
+
 def endpoint(service: str, region: str = "") -> str:
     """Return where a service is spoken to, without a last slash; the environment may say otherwise, as for gcloud.
 
@@ -80,17 +84,20 @@ class Api:
             headers = {"Authorization": f"Bearer {self.login.token()}"}
             if self.login.quota_project:
                 headers["X-Goog-User-Project"] = self.login.quota_project
+            said = ""
             try:
                 response = self._http.request(method, url, json=body, params=params, headers=headers, timeout=READ)
             except (httpx.HTTPError, httpx.InvalidURL) as exc:
                 failures += 1
                 if failures >= TRIES:
-                    raise TargetError(f"{urlsplit(url).netloc} did not answer: {exc}; try again later") from exc
+                    raise BusyError(f"{urlsplit(url).netloc} did not answer: {exc}; try again later") from exc
             else:
                 failures += 1
                 if response.status_code not in TEMPORARY or failures >= TRIES:
                     return response
-            time.sleep(min(FIRST_WAIT * 2**failures, LONGEST_WAIT))
+                said = response.headers.get("retry-after", "")
+            asked = float(said) if said.isdecimal() else 0.0
+            time.sleep(min(max(FIRST_WAIT * 2**failures, asked), LONGEST_WAIT))
 
 
 def failed(status: int, message: str, what: str) -> Exception:
@@ -103,7 +110,8 @@ def failed(status: int, message: str, what: str) -> Exception:
         return NotFoundError(f"{what}: {message}")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RefusedError(f"{what}: a quota is used up: {message}; ask for more of it, or try again later")
-    return TargetError(f"{what} failed with {status}: {message}")
+    kind = BusyError if status in TEMPORARY else TargetError
+    return kind(f"{what} failed with {status}: {message}")
 
 
 def _message(response: "httpx.Response") -> str:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ PATIENCE: Final = 30.0
 """Seconds for the gcloud program or a token server."""
 EARLY: Final = timedelta(minutes=4)
 """Before its end from which on a token is not used any more."""
+KNOWN_FOR: Final = 3000.0
+"""Seconds that an identity token is used: Google's are good for an hour."""
 FIX: Final = (
     "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a key or federation file"
 )
@@ -46,7 +49,8 @@ class Login:
     _token: str = field(default="", repr=False)
     _until: datetime = FOREVER
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _identities: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    _identities: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]], repr=False)
+    """By audience, and until when each is used, on the monotonic clock."""
 
     def __post_init__(self) -> None:
         """See that nobody is told of it."""
@@ -70,10 +74,12 @@ class Login:
 
     def identity(self, audience: str) -> str:
         """Return a token that tells the service ``audience`` who asks; raise PreflightError if none can be had."""
-        if audience not in self._identities:
-            self._identities[audience] = self._identity(audience)
-            keep_secret(self._identities[audience])
-        return self._identities[audience]
+        known, until = self._identities.get(audience, ("", 0.0))
+        if not known or time.monotonic() > until:
+            known = self._identity(audience)
+            keep_secret(known)
+            self._identities[audience] = known, time.monotonic() + KNOWN_FOR
+        return known
 
     def _fresh(self) -> tuple[str, datetime]:
         if self.credentials is None:

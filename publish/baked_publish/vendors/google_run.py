@@ -14,6 +14,7 @@ from baked_publish.vendors.google_api import (
     LONGEST_WAIT,
     TEMPORARY,
     TRIES,
+    BusyError,
     RefusedError,
     endpoint,
     failed,
@@ -86,9 +87,10 @@ class Run:
         asked = {"service": service, "update_mask": {"paths": list(mask)}, "validate_only": check_only}
         self._wait(f"changing service {name!r}", self._services.update_service, asked, wait=not check_only)
 
-    def delete(self, name: str) -> None:
-        """Remove a service with its revisions; raise NotFoundError if it is gone."""
-        self._wait(f"removing service {name!r}", self._services.delete_service, {"name": self._path(name)})
+    def delete(self, name: str, etag: str) -> None:
+        """Remove a service with its revisions; raise NotFoundError if it is gone, Conflict if its etag is old."""
+        asked = {"name": self._path(name), "etag": etag}
+        self._wait(f"removing service {name!r}", self._services.delete_service, asked)
 
     # Revisions
 
@@ -133,10 +135,18 @@ class Run:
         if not wait:
             return
         polling = DEFAULT_POLLING.with_delay(initial=0.2, maximum=5.0, multiplier=1.5)
-        try:
-            self._once(what, lambda: operation.result(timeout=self._within, polling=polling))
-        except _Temporary as exc:
-            raise exc.final from exc
+        deadline, failures = time.monotonic() + self._within, 0
+        while True:
+            left = max(1.0, deadline - time.monotonic())
+            try:
+                self._once(what, lambda: operation.result(timeout=left, polling=polling))  # noqa: B023 - called at once
+            except _Temporary as exc:  # a look at it failed; or it did itself, which it says again and again
+                failures += 1
+                if operation.operation.done or failures >= TRIES:
+                    raise exc.final from exc
+                time.sleep(min(FIRST_WAIT * 2**failures, LONGEST_WAIT))
+            else:
+                return
 
     def _call(self, what: str, act: Callable[..., Result], asked: JSON, *, repeat: bool = True) -> Result:
         """Ask, again while that may help: what changes something is asked again only if it was not taken at all."""
@@ -173,10 +183,10 @@ class Run:
         except (RetryError, NotInTime) as exc:
             raise TargetError(f"{what} is not done after {self._within:.0f} s: look again later") from exc
         except (RequestException, GoogleAuthError) as exc:
-            raise _Temporary(TargetError(f"{what}: Cloud Run did not answer: {exc}"), 0) from exc
+            raise _Temporary(BusyError(f"{what}: Cloud Run did not answer: {exc}"), 0) from exc
         except (NotItsJson, *DAMAGED) as exc:
             told = f"{what}: Cloud Run's answer cannot be read ({type(exc).__name__}): try again"
-            raise _Temporary(TargetError(told), 0) from exc
+            raise _Temporary(BusyError(told), 0) from exc
 
     @staticmethod
     def _json(kind: Any, value: Any) -> JSON:
