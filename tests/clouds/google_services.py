@@ -40,6 +40,11 @@ LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
 RESERVED = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/", "autoscaling.knative.dev/")
 CALLER = ("labels", "annotations", "ingress", "template", "traffic", "scaling", "invokerIamDisabled", "description")
 """Fields that a caller may set."""
+NOBODY = (
+    "One or more users named in the policy do not belong to a permitted customer, "
+    "perhaps due to an organization policy."
+)
+"""As people quote it: openillumi.com, stackoverflow.com; its status is from memory."""
 TYPES: Mapping[str, Any] = {"Service": run_v2.Service, "Revision": run_v2.Revision}
 
 
@@ -99,6 +104,8 @@ class Services:
     most_services: int = 1000
     refuses_switch: bool = False
     """Whether ``invokerIamDisabled`` is not for this project, as it was once by invitation only."""
+    refuses_everybody: bool = False
+    """Whether an organization's policy lets nobody in but its own people (iam.allowedPolicyMemberDomains)."""
     unroutable: bool = False
     """Whether traffic stays where it was though its operation says that it is done: a half-finished rollout."""
     held: dict[str, Held] = field(default_factory=dict)
@@ -109,7 +116,7 @@ class Services:
     def mend(self) -> None:
         """Let nothing go wrong any more."""
         self.slow, self.most_services = 0.0, 1000
-        self.refuses_switch = self.unroutable = False
+        self.refuses_switch = self.refuses_everybody = self.unroutable = False
 
     # Services
 
@@ -214,6 +221,8 @@ class Services:
         held, policy = self.find(name), body["policy"]
         if policy.get("etag") not in (None, "", held.policy_etag):
             raise Refusal(409, "ABORTED", "There were concurrent policy changes.")
+        if self.refuses_everybody and any("allUsers" in each.get("members", []) for each in policy.get("bindings", [])):
+            raise Refusal(400, "FAILED_PRECONDITION", NOBODY)
         held.bindings = [each for each in policy.get("bindings", []) if each.get("members")]
         held.policy_etag = "Bw" + secrets.token_hex(3)  # eight letters: base64, as bytes come in JSON
         return self.policy(name)

@@ -16,10 +16,11 @@ import pytest
 from faulty_registry import says
 from google_cloud import Cloud
 from line import LIMIT, Client, make_database, program, result
+from workshop import Told
 
 from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
-from baked_publish.cloudrun import service
+from baked_publish.cloudrun import findings, service
 from baked_publish.cloudrun.options import CloudRunOptions
 from baked_publish.cloudrun.storage import VERSIONS
 from baked_publish.deployment import Change, Deployment
@@ -30,6 +31,7 @@ from baked_publish.errors import (
     PreflightError,
     PublishError,
     StageError,
+    TargetError,
     VerifyError,
 )
 from baked_publish.ingredients import Ingredients, baking
@@ -325,6 +327,36 @@ def test_where_the_switch_is_refused_the_policy_opens_the_service(shop: Shop) ->
     assert shop.publish(1).action == "unchanged"
 
 
+def test_where_nobody_may_be_let_in_it_is_told_with_what_to_do_and_nothing_is_left(shop: Shop) -> None:
+    shop.google.services.refuses_switch = shop.google.services.refuses_everybody = True
+    with pytest.raises(TargetError, match=r"do not belong to a permitted customer.*--no-allow-unauthenticated"):
+        shop.publish(1)
+    assert not shop.google.services.held
+    assert shop.publish(1, allow_unauthenticated=False).action == "published"
+
+
+def test_images_that_stay_when_a_service_is_removed_are_told(shop: Shop) -> None:
+    shop.publish(1)
+    shop.google.breaks("DELETE", "/packages/data$", 403, "PERMISSION_DENIED")
+    publisher, told = shop.publisher(), Told()
+    publisher.report = told
+    pipeline.unpublish(publisher, told)
+    assert any("the images stay" in each and "gcloud artifacts docker images delete" in each for each in told.lines)
+
+
+def test_a_repository_that_another_publish_makes_meanwhile_is_taken(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = shop.google.storage.create
+
+    def taken(*about: Any) -> Any:
+        create(*about)
+        return create(*about)
+
+    monkeypatch.setattr(shop.google.storage, "create", taken)
+    assert shop.publish(1).action == "published"
+
+
 def test_a_domain_is_mapped_once(shop: Shop) -> None:
     mapping = Change("create", "domain mapping data.example.org")
     assert mapping in shop.publish(1, domain="data.example.org").changes
@@ -357,7 +389,10 @@ def test_a_log_tells_what_the_server_wrote(shop: Shop) -> None:
     ]
 
 
-def test_an_api_that_is_not_enabled_is_planned_and_enabled(shop: Shop) -> None:
+def test_an_api_that_is_not_enabled_is_planned_enabled_and_waited_for(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "PAUSE", 0.1)
     shop.google.disabled |= {"run.googleapis.com", "artifactregistry.googleapis.com"}
     planned = shop.publish(1, Wish(dry_run=True))
     assert "API run.googleapis.com" in [each.what for each in planned.changes]

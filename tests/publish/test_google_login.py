@@ -119,12 +119,15 @@ def test_a_token_of_the_environment_comes_first_and_cannot_tell_who_asks(monkeyp
         login.identity(AUDIENCE)
 
 
-def test_a_key_gives_tokens_of_both_kinds_and_its_project(key: Identity) -> None:
+def test_a_key_gives_tokens_of_both_kinds_and_its_project(key: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     login = find()
     assert (login.email, login.project, login.source) == (EMAIL, PROJECT, f"service account {EMAIL}")
     assert key.knows(f"Bearer {login.token()}")
     assert key.invokes(f"Bearer {login.identity(AUDIENCE)}", AUDIENCE)
     assert not key.invokes(f"Bearer {login.identity(AUDIENCE)}", "https://other.run.app")
+    assert len({login.identity(AUDIENCE) for _ in range(2)}) == 1
+    monkeypatch.setattr(google_login, "KNOWN_FOR", -1.0)
+    assert len({login.identity("https://third.run.app") for _ in range(2)}) == 2, "one that ended is had anew"
 
 
 def test_a_token_is_kept_until_shortly_before_its_end(desk: Desked, key: Identity) -> None:

@@ -15,8 +15,10 @@ from baked_publish.errors import DigestError, NotFoundError, PreflightError, Tar
 from baked_publish.registry import answers, patience
 from baked_publish.registry.challenge import challenge
 from baked_publish.registry.content import Tree
+from baked_publish.registry.credentials import Credential
 from baked_publish.registry.descriptor import MANIFEST, Descriptor
 from baked_publish.registry.push import push
+from baked_publish.registry.repository import Repository
 from baked_publish.registry.session import Session
 from baked_publish.registry.upload import How
 from baked_publish.report import Silent
@@ -81,6 +83,20 @@ def test_a_token_that_ends_in_mid_push_is_renewed(faulty: FaultyRegistry, tokens
         push(there, tree, Silent())
         assert there.blob(tree.blobs[1].descriptor).read() == tree.blobs[1].read()
     assert len(tokens.asked) > 1
+
+
+def test_a_login_that_ends_in_mid_push_is_had_anew(faulty: FaultyRegistry, tokens: TokenServer) -> None:
+    given: list[str] = []
+
+    def fresh() -> Credential:
+        given.append(f"secret {len(given)}")
+        tokens.password = given[-1]  # as a cloud does: only the newest one is any good
+        return Credential(USER, given[-1])
+
+    tokens.uses = [6]
+    with Session(faulty.host, credential=fresh) as session:
+        push(Repository(session, "session/fresh"), image(302, MEGABYTE), Silent())
+    assert len(given) > 1
 
 
 def test_a_token_is_renewed_before_its_end(faulty: FaultyRegistry, tokens: TokenServer) -> None:
