@@ -1,8 +1,11 @@
 """A target's options: one frozen dataclass, from which flags, environment names and YAML keys are derived."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
+
+from baked_publish.deployment import Change
+from baked_publish.shapes import is_list
 
 
 def option(
@@ -31,6 +34,19 @@ def option(
 def deployed(options: Any) -> dict[str, Any]:
     """Return the options that the running deployment depends on, as plain values."""
     return {f.name: getattr(options, f.name) for f in fields(options) if f.metadata.get("release", True)}
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Yield the options that a plan tells of because they differ; none of which ``old`` does not say what it was."""
+    for name in sorted(old.keys() & new.keys()):
+        if old[name] != new[name]:
+            yield Change("change", name.replace("_", "-"), _shown(old[name]), _shown(new[name]))
+
+
+def _shown(value: Any) -> str:
+    if is_list(value):
+        return ", ".join(" ".join(map(str, each)) if is_list(each) else str(each) for each in value) or "none"
+    return "none" if value is None else str(value)
 
 
 def missing(options: Any) -> tuple[Field[Any], ...]:

@@ -20,6 +20,8 @@ changes under another's lease: 409     the same page; cordon and uncordon as wel
                                        of github.com/alchemy-run/distilled and alchemy, tried there on Fly
 a command under a lease: 409           github.com/alchemy-run/distilled/pull/628; that whoever has the lease is
                                        refused like anybody is guessed, and can be switched off
+a machine that was made is in the list  github.com/alchemy-run/alchemy, packages/alchemy/src/Fly/bluegreen.ts looks
+a little later, if a test wants it so  for it again and again
 ttl of a lease: in the query           superfly/fly-go flaps/flaps_machines.go; the documentation has it in the body
 =====================================  ====================================================================
 """
@@ -210,7 +212,10 @@ class Actions:
     # Machines
 
     def machines(self, name: str) -> tuple[int, Any]:
-        return 200, [vm.to_json() for vm in list(self.cloud.app(name).machines.values())]
+        found = list(self.cloud.app(name).machines.values())
+        for vm in found:
+            vm.unlisted -= 1
+        return 200, [vm.to_json() for vm in found if vm.unlisted < 0]
 
     def create(self, name: str) -> tuple[int, Any]:
         return 200, self.cloud.create(self.cloud.app(name), self.call.body).to_json()

@@ -134,6 +134,8 @@ class Cloud:
     """Regions without room."""
     pointed: set[str] = field(default_factory=set)
     """Host names of other people whose DNS leads here."""
+    unlisted: int = 0
+    """How many lists of its app a new machine is missing from."""
     bars_commands: bool = True
     """Whether nobody may run a command in a machine that somebody has the lease of, not even that one."""
     swaps: str = ""
@@ -221,6 +223,7 @@ class Cloud:
             self.boots,
             cordoned=bool(body.get("skip_service_registration")),
         )
+        vm.unlisted = self.unlisted
         app.machines[vm.id] = vm
         vm.boot()
         return vm

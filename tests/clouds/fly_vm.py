@@ -66,6 +66,7 @@ class Vm:
     boots: float = 0.0
     """Seconds from made to started."""
     cordoned: bool = False
+    unlisted: int = 0
     id: str = field(default_factory=lambda: token_hex(7))
     instance: str = field(default_factory=lambda: token_hex(13).upper())
     created: str = field(default_factory=now)

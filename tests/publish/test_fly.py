@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ from baked_publish.errors import (
 )
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.machines import store
+from baked_publish.machines.changes import changed
+from baked_publish.machines.options import FlyOptions
 from baked_publish.pipeline import Wish
 from baked_publish.report import Silent
 from baked_publish.targets.fly import FlyPublisher
@@ -304,6 +306,64 @@ def test_killed_in_a_promotion_it_is_finished_or_as_if_it_never_was(
     assert visitor.failures == []
     assert [vm.cordoned for vm in flight.machines] == [False]
     assert len(flight.publisher().history()) == 2
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_promotion_that_was_killed_is_undone_where_its_machines_do_not_come_up(
+    flight: Flight,
+    removed: bool,  # noqa: FBT001
+) -> None:
+    flight.publish(1)
+    first = flight.live().revision
+    with flight.visitor() as visitor:
+        flight.killed(2, "Fly.uncordon", "before")
+        broken = next(vm for vm in flight.machines if vm.cordoned)
+        broken.digest = "sha256:" + "0" * 64
+        with flight.publisher().lock():
+            assert flight.live().revision == first
+        if not removed:
+            assert flight.publish(2).action == "published"
+            visitor.wait_for(2)
+            assert broken not in flight.machines
+    assert visitor.failures == []
+    assert [line for line in flight.told.lines if f"{first} is live again" in line]
+    if removed:
+        pipeline.unpublish(flight.publisher(), flight.told)
+        assert flight.cloud.apps == {}
+
+
+def test_the_first_machine_of_several_may_go_and_the_rest_is_live_still(flight: Flight) -> None:
+    flight.publish(1, machines=2)
+    flight.publish(2, machines=2)
+    live = flight.live()
+    leader = next(vm for vm in flight.machines if vm.config["metadata"]["baked_index"] == "0")
+    flight.cloud.destroy(flight.app, leader, force=True)
+    assert flight.live() == replace(live, token=flight.live().token)
+    assert len(flight.publisher().history()) == 2
+    assert flight.publisher().candidates() == []
+
+
+def test_machines_that_the_list_does_not_show_yet_are_waited_for(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baked_publish.machines.launch.PAUSE", 0.1)
+    flight.cloud.unlisted = 2
+    assert flight.publish(1, machines=2).action == "published"
+    assert [vm.cordoned for vm in flight.machines] == [False, False]
+
+
+def test_a_preview_is_not_shown_where_somebody_else_has_visitors(flight: Flight) -> None:
+    flight.publish(1)
+    flight.publish(2, Wish(preview=True))
+    (theirs,) = flight.cloud.apps["data-preview"].machines.values()
+    theirs.config["metadata"] = {}
+    with pytest.raises(TargetError, match=r"the app 'data-preview', and baked-.* there is not ours"):
+        flight.publish(3, Wish(preview=True))
+    assert list(flight.cloud.apps["data-preview"].machines.values()) == [theirs]
+
+
+def test_what_a_deployment_does_not_say_of_itself_is_no_change() -> None:
+    assert list(changed({"memory": 256}, FlyOptions(secret_digests=(("KEY", "1"),)).kept())) == []
 
 
 @pytest.mark.parametrize("step", ["stage/Fly.create", "stage/Fly.take_lease"])

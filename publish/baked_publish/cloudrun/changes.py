@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from baked_core.manifest import canonical
+from baked_publish import options
 from baked_publish.cloudrun.access import open_to_all
 from baked_publish.cloudrun.options import CloudRunOptions
 from baked_publish.cloudrun.roster import ACCESS, Revision, Roster
 from baked_publish.deployment import Change
 from baked_publish.errors import PublishError
-from baked_publish.options import deployed
 from baked_publish.vendors.google_run import Run
 
 ELSEWHERE: Final = {ACCESS, "domain"}
@@ -20,7 +20,7 @@ VISITORS: Final = {True: "everybody", False: "whom IAM allows"}
 
 def recorded(given: CloudRunOptions) -> str:
     """Return the options as a revision says them of itself, so that the next plan can tell which of them changed."""
-    return canonical(deployed(given)).decode()
+    return canonical(options.deployed(given)).decode()
 
 
 def planned(run: Run, roster: Roster, given: CloudRunOptions) -> Iterator[Change]:
@@ -38,10 +38,8 @@ def planned(run: Run, roster: Roster, given: CloudRunOptions) -> Iterator[Change
 
 def changed(live: Revision, given: CloudRunOptions) -> Iterator[Change]:
     """Yield the options that the live revision was not made of; nothing where it does not say them."""
-    old, new = live.options, json.loads(recorded(given))
-    for name in sorted(new.keys() - ELSEWHERE):
-        if name in old and old[name] != new[name]:
-            yield Change("change", name.replace("_", "-"), _shown(old[name]), _shown(new[name]))
+    now = json.loads(recorded(given))
+    yield from options.changed(live.options, {name: now[name] for name in now.keys() - ELSEWHERE})
 
 
 def public(run: Run, roster: Roster) -> bool | None:
@@ -50,9 +48,3 @@ def public(run: Run, roster: Roster) -> bool | None:
         return open_to_all(run, roster.name, roster.service or {})
     except PublishError:
         return None
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(" ".join(each) if isinstance(each, list) else str(each) for each in value) or "none"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    return "none" if value is None else str(value)

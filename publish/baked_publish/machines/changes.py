@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from baked_publish import options
 from baked_publish.deployment import Change
 from baked_publish.machines.fleet import Fleet
 from baked_publish.machines.options import FlyOptions
@@ -25,10 +26,10 @@ def planned(app: str, given: FlyOptions, fleet: Fleet, *, made: bool) -> Iterato
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """Yield the options that differ, and the secrets that are others now; a value of a secret is never shown."""
-    for name in new:
-        if name != SECRETS and old.get(name) != new[name]:
-            yield Change("change", name.replace("_", "-"), _shown(old.get(name)), _shown(new[name]))
-    before = {str(each): str(digest) for each, digest in old.get(SECRETS, ())}
+    yield from options.changed(*({key: said[key] for key in said if key != SECRETS} for said in (old, new)))
+    if SECRETS not in old:  # it was made before they were written down: nobody knows which are new
+        return
+    before = {str(each): str(digest) for each, digest in old[SECRETS]}
     after = {str(each): str(digest) for each, digest in new[SECRETS]}
     for name in sorted(before.keys() | after.keys()):
         if name not in before:
@@ -37,7 +38,3 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
             yield Change("remove", f"secret {name}")
         elif before[name] != after[name]:
             yield Change("change", f"secret {name}")
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

@@ -17,8 +17,8 @@ class Group:
 
     @property
     def leader(self) -> Machine:
-        """The machine whose metadata tells of the group."""
-        return self.machines[0]
+        """The machine whose metadata tells of the group: the first one that tells of a promotion, or the first."""
+        return next((each for each in self.machines if each.standing), self.machines[0])
 
     @property
     def record(self) -> Record:

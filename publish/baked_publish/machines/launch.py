@@ -20,6 +20,8 @@ SETTLING: Final = 300.0
 """Seconds that Fly may not know an image that its registry has: as it happened, seconds to minutes."""
 UNKNOWN: Final = ("manifest unknown", "manifest_unknown", "not found", "could not find", "failed to get manifest")
 """How it says so."""
+LISTED: Final = 20.0
+"""Seconds after which a machine that was made is surely in the list of its app."""
 PAUSE: Final = 2.0
 POLL: Final = 0.3
 """Seconds between two looks at a machine that comes up; Fly takes five a second."""
@@ -50,8 +52,8 @@ class Launch:
             for index in range(count(record.options)):
                 self._create(record, launch, index, private)
                 if index == 0:
-                    self._attend(self.found(launch))
-            return self.wait(self.found(launch))
+                    self._attend(self.found(launch, 1))
+            return self.wait(self.found(launch, count(record.options)))
         except BaseException:
             self._clear(launch)
             raise
@@ -78,14 +80,21 @@ class Launch:
         for index in range(count(group.record.options)):
             if index not in there:
                 self._create(group.record, group.leader.launch, index, group.leader.private)
-        return self.wait(self.found(group.leader.launch))
+        return self.wait(self.found(group.leader.launch, count(group.record.options)))
 
-    def found(self, launch: str) -> Group:
-        """Return the group of a launch as it is now; raise NotFoundError if nothing of it is there."""
-        for each in self.fleet().groups:
-            if each.leader.launch == launch:
-                return each
-        raise NotFoundError(f"the machines of {self.app!r} that were just made are gone: somebody removed them")
+    def found(self, launch: str, least: int, within: float = LISTED) -> Group:
+        """Return the group of a launch once it has as many machines; raise NotFoundError if it never has.
+
+        Fly's list may be behind what Fly just made.
+        """
+        deadline = time.monotonic() + within
+        while True:
+            for each in self.fleet().groups:
+                if each.leader.launch == launch and len(each.machines) >= least:
+                    return each
+            if time.monotonic() > deadline:
+                raise NotFoundError(f"machines of {self.app!r} that were just made are gone: somebody removed them")
+            time.sleep(PAUSE)
 
     def _create(self, record: Record, launch: str, index: int, private: Mapping[str, str]) -> None:
         """Make one machine; one that was made although its answer got lost is not made twice."""
@@ -94,8 +103,6 @@ class Launch:
         made = body(name, image, record, launch, index, private)
         try:
             self._insist(made)
-        except RefusedError:
-            raise
         except TargetError:
             if not any(each.get("name") == name for each in self.fly.machines(self.app)):
                 raise
@@ -172,7 +179,7 @@ class Launch:
 
     def _clear(self, launch: str) -> None:
         try:
-            self.remove(self.found(launch))
+            self.remove(self.found(launch, 1, within=0))
         except NotFoundError:
             pass
         except (TargetError, LockedError) as exc:

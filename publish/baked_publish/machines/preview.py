@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from baked_publish.errors import NotFoundError, PreflightError, PublishError
+from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError
 from baked_publish.machines.address import open_app
 from baked_publish.machines.fleet import Group
 from baked_publish.machines.launch import Launch
@@ -52,8 +52,14 @@ class Preview:
                 f"and publish with a token for both ({exc})"
             ) from exc
         record, beside = group.record, replace(self.launch, app=self.app, leases=None)
+        there = beside.fleet()
+        if there.strangers:
+            raise TargetError(
+                f"a preview is shown by the app {self.app!r}, and {', '.join(there.strangers)} there is not ours: its "
+                "visitors would get the preview. Rename that app, or publish under another name with --app"
+            )
         self.store(self.app).copy(record.image, self.store(self.launch.app), record.revision)
-        before = beside.fleet().groups
+        before = there.groups
         one = replace(record, options={**record.options, "region": record.options["region"][:1], "machines": 1})
         for each in beside.make(one, group.leader.private).machines:
             self.fly.uncordon(self.app, each.id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from baked_publish.errors import PublishError
+from baked_publish.errors import NotFoundError, PublishError, StageError
 from baked_publish.machines.fleet import Fleet, Group
 from baked_publish.machines.launch import Launch
 from baked_publish.machines.record import KEPT, PAST, STANDING, Past, Standing, past_text
@@ -45,26 +45,48 @@ class Promotion:
         except BaseException:
             self._undo(green, fleet.live)
             raise
-        return self._finish(green, standing, fleet)
+        return self._finish(green, standing, past, fleet)
 
     def heal(self, fleet: Fleet) -> None:
-        """Finish what a run that died had begun."""
+        """Finish what a run that died had begun; undo it where its machines do not come up."""
         live = fleet.live
         if live is None or live.standing is None or (live.standing.done and not fleet.spare):
             return
         self.report.info(f"finishing the promotion of {live.record.revision}, which was interrupted")
         if not live.standing.done:
-            self._open(self.launch.wait(live))
-        self._finish(live, live.standing, fleet)
+            try:
+                self._open(self.launch.wait(live))
+            except (StageError, NotFoundError) as exc:
+                self._go_back(live, fleet, exc)
+                return
+        self._finish(live, live.standing, live.leader.past, fleet)
 
-    def _finish(self, green: Group, standing: Standing, fleet: Fleet) -> Standing:
-        """Retire what was live; the promotion itself is done, so a failure is a warning."""
+    def _go_back(self, broken: Group, fleet: Fleet, why: Exception) -> None:
+        """Bring the visitors to what was live before, as far as its machines are still there."""
+        before = max(fleet.spare, key=lambda each: each.standing.number if each.standing else 0, default=None)
+        if before is None:
+            self.report.warning(f"{broken.record.revision} does not come up, and nothing else is there: {why}")
+            return
+        self.report.warning(f"{broken.record.revision} does not come up, {before.record.revision} is live again: {why}")
+        for each in before.machines:
+            self.launch.fly.uncordon(self.launch.app, each.id)
+        self._undo(broken, before)
+
+    def _finish(self, green: Group, standing: Standing, past: list[Past], fleet: Fleet) -> Standing:
+        """Retire what was live; the promotion itself is done, so a failure is a warning.
+
+        Then every machine tells what the first one does: it may go as well as any other.
+        """
         done = replace(standing, done=True)
         try:
             for each in fleet.groups:
                 if each.standing and each.leader.launch != green.leader.launch:
                     self.retire(each)
-            self._note(green.leader.id, STANDING, done.to_text())
+            leader = green.leader.id
+            self._note(leader, STANDING, done.to_text())
+            for each in (each for each in green.machines if each.id != leader):
+                self._note(each.id, PAST, past_text(past))
+                self._note(each.id, STANDING, done.to_text())
         except PublishError as exc:
             self.report.warning(f"machines that were live before stay, the next publish removes them: {exc}")
         return done
@@ -112,14 +134,15 @@ class Promotion:
         for each in blue.machines:
             fly.cordon(app, each.id)
         time.sleep(self.drain if any(each.running for each in blue.machines) else 0)
-        for each in blue.machines:
-            if each.running:
-                fly.stop(app, each.id)
-        for each in blue.machines:
+        running = [each for each in blue.machines if each.running]
+        for each in running:
+            fly.stop(app, each.id)
+        for each in running:
             try:
                 fly.wait(app, dict(each.raw), "stopped", 2.0 * STOP_WITHIN)
             except PublishError as exc:  # it is removed all the same
                 self.report.detail(f"machine {each.name} did not stop: {exc}")
+        for each in blue.machines:
             fly.destroy(app, each.id)
 
     def _note(self, machine: str, key: str, value: str) -> None:

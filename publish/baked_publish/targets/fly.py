@@ -18,7 +18,7 @@ from weakref import finalize
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
-from baked_publish.errors import NotFoundError, PreflightError, PublishError, TargetError, UsageError
+from baked_publish.errors import NotFoundError, PreflightError, PublishError, StageError, TargetError, UsageError
 from baked_publish.images.image import Image
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.uploads import uploads
@@ -193,7 +193,11 @@ class FlyPublisher(BasePublisher):
         open_app(self._fly, self.name, self.given.org or "personal")
         staged = next((each for each in self._fleet().candidates if each.record.release == release), None)
         if staged is not None and not staged.kept:
-            return self._listing.candidate(self._launch.complete(staged))
+            try:
+                return self._listing.candidate(self._launch.complete(staged))
+            except StageError as exc:
+                self.report.info(f"{staged.record.revision}, which an interrupted run left, makes room: {exc}")
+                self._launch.remove(staged)
         now = datetime.now(UTC)
         revision = f"{now:%Y%m%d-%H%M%S}-{release[:8]}"
         taken = {each.revision for each in self.history()} | {each.revision for each in self.candidates()}
@@ -252,7 +256,8 @@ class FlyPublisher(BasePublisher):
         live, past = fleet.live, fleet.past
         if live is None or len(past) <= keep:
             return
-        self._fly.note(self.name, live.leader.id, PAST, past_text(past[:keep]))
+        for each in live.machines:
+            self._fly.note(self.name, each.id, PAST, past_text(past[:keep]))
         needed = {each.record.image for each in fleet.groups} | {each.record.image for each in past[:keep]}
         self._store(self.name).drop({each.record.image for each in past[keep:]} - needed)
 
