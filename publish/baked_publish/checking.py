@@ -7,7 +7,7 @@ from typing import Any
 
 from baked_publish import results
 from baked_publish.bake import BakeOptions
-from baked_publish.commands import Speech, ingredients_of, project
+from baked_publish.commands import ingredients_of, project
 from baked_publish.errors import ExposedError
 from baked_publish.exposure.consent import ACCEPT, Verdict, flag, judge
 from baked_publish.exposure.exposure import ADVICE
@@ -15,6 +15,7 @@ from baked_publish.flags import collect
 from baked_publish.ingredients import baking
 from baked_publish.options import option
 from baked_publish.report import Report
+from baked_publish.speech import Speech
 
 
 @dataclass(frozen=True, slots=True)

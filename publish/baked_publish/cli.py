@@ -17,7 +17,8 @@ import orjson
 from baked_publish import checking, commands, errors, imaging, plugins, projecting, results
 from baked_publish.bake import BakeOptions
 from baked_publish.checking import Checking
-from baked_publish.commands import Baking, Consent, Following, Limit, Naming, Speech, connected
+from baked_publish.commands import Baking, Consent, Following, Naming, connected
+from baked_publish.deadline import Limit
 from baked_publish.flags import Command, collect, flags
 from baked_publish.images.options import ImageOptions, PlatformOptions
 from baked_publish.imaging import Imaging
@@ -30,6 +31,7 @@ from baked_publish.publisher import Publisher
 from baked_publish.redaction import as_json, hidden, without_ids
 from baked_publish.report import Report
 from baked_publish.serve import Serving
+from baked_publish.speech import Speech
 from baked_publish.suggest import nearest
 
 BUG, INTERRUPTED, TERMINATED = 70, 130, 143

@@ -1,7 +1,7 @@
 """Commands: what each word of the program does, once its flags are parsed; with ``cli`` all that talks to a person."""
 
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from baked_publish import errors, pipeline, plugins, results
 from baked_publish.bake import BakeOptions
 from baked_publish.builders.directory import Directory
-from baked_publish.console import voice
 from baked_publish.deadline import within
 from baked_publish.deployment import Candidate, Deployment, Finding
 from baked_publish.flags import collect, ways
@@ -24,37 +22,12 @@ from baked_publish.pipeline import Wish
 from baked_publish.plugin_secrets import PluginSecrets
 from baked_publish.project import Project
 from baked_publish.publisher import Can, Publisher
-from baked_publish.redaction import as_json, hidden
 from baked_publish.report import Report
 from baked_publish.serve import Serving, preview
+from baked_publish.speech import Speech
 
 VERIFYING = 1800.0
 """Seconds a deployment may take to count and hash all it holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """How a command answers."""
-
-    json: bool = option(False, "Answer with one JSON object; progress as JSON lines.")
-    quiet: bool = option(
-        False,
-        "Say nothing but the result, warnings and errors, without ids: for logs that are public.",
-        flag="-q --quiet",
-    )
-    verbose: bool = option(False, "Say more, and show the traceback of a failure.", flag="-v --verbose")
-
-    def report(self) -> Report:
-        """Return the voice of this run."""
-        return voice(as_json=self.json, quiet=self.quiet, verbose=self.verbose)
-
-    def answer(self, value: results.JSON, lines: Iterable[str]) -> None:
-        """Write the result to standard output."""
-        if self.json:
-            click.echo(as_json(value, orjson.OPT_SORT_KEYS))
-            return
-        for line in lines:
-            click.echo(hidden(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +56,6 @@ class Consent:
     """What a person agrees to beforehand."""
 
     yes: bool = option(False, "Answer every question with yes.", flag="-y --yes")
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How long what changes something may take."""
-
-    within: float | None = option(None, "Minutes for all of it; then it is given up, and what was live stays.")
 
 
 def publish(target: type[Publisher], speech: Speech, report: Report, files: tuple[Path, ...], **values: Any) -> None:

@@ -1,14 +1,23 @@
-"""A deadline: a time after which a whole publish is given up, as Ctrl-C gives it up, and what was live stays live."""
+"""A deadline: a time after which a whole publish is given up, as Ctrl-C gives it up; visitors get one whole deployment."""
 
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
 from baked_publish.errors import TargetError, UsageError
+from baked_publish.options import option
 
 MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long what changes something may take."""
+
+    within: float | None = option(None, "Minutes for all of it; then it is given up; visitors get one whole deployment.")
 
 
 class Expired(BaseException):

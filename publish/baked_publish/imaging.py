@@ -13,7 +13,7 @@ from baked_publish.bake import BakeOptions
 from baked_publish.builders.eject import eject
 from baked_publish.builders.image import build, resolve
 from baked_publish.cachedir import cache_home
-from baked_publish.commands import Speech, default_name, ingredients_of
+from baked_publish.commands import default_name, ingredients_of
 from baked_publish.errors import UsageError
 from baked_publish.flags import collect
 from baked_publish.images.archive import write_archive
@@ -30,6 +30,7 @@ from baked_publish.ingredients import baking
 from baked_publish.options import option
 from baked_publish.registry.descriptor import Platform
 from baked_publish.report import Report
+from baked_publish.speech import Speech
 
 NAME: Final = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 TAR_MAGIC: Final = slice(257, 262)

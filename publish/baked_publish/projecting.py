@@ -9,7 +9,7 @@ import click
 import orjson
 
 from baked_publish import plugins, results
-from baked_publish.commands import Speech, at_terminal, default_name
+from baked_publish.commands import at_terminal, default_name
 from baked_publish.config import PROJECT
 from baked_publish.errors import ConfigError, UsageError
 from baked_publish.flags import collect
@@ -17,6 +17,7 @@ from baked_publish.keeper.files import told
 from baked_publish.options import option
 from baked_publish.project import Project
 from baked_publish.report import Report
+from baked_publish.speech import Speech
 from baked_publish.suggest import nearest
 
 HEAD: Final = (

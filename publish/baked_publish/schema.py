@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from baked_publish import plugins
 from baked_publish.bake import BakeOptions
-from baked_publish.commands import Limit
+from baked_publish.deadline import Limit
 from baked_publish.expectations import Expectation
 from baked_publish.ingredients import Ingredients
 from baked_publish.pipeline import Wish
