@@ -14,6 +14,8 @@ At = tuple[str | int, ...]
 """Where in a document: the keys and numbers that lead there."""
 MERGE: Final = "tag:yaml.org,2002:merge"
 DAY: Final = "tag:yaml.org,2002:timestamp"
+REPEATED: Final = 1_000_000
+"""Characters that aliases may say again: a few lines of them, each of the one before, say more than memory holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,32 @@ class _Reader:
     def __init__(self, path: Path, yaml: Any) -> None:
         self._path, self._yaml = path, yaml
         self.lines: dict[At, int] = {}
+        self._seen = set[int]()
+        self._repeated = 0
+        """Characters of nodes that an alias said again; one at least for each."""
 
     def value(self, node: Any, at: At) -> Any:
         """Return what a node says."""
+        self._count(node)
         self.lines.setdefault(at, node.start_mark.line + 1)
         if isinstance(node, self._yaml.MappingNode):
             return self._object(node, at)
         if isinstance(node, self._yaml.SequenceNode):
             return [self.value(each, (*at, number)) for number, each in enumerate(node.value)]
         return node.value if node.tag == DAY else self._scalar(node, at)  # a day stays the text that it is
+
+    def _count(self, node: Any) -> None:
+        """Note that a node is read; raise ConfigError if too many are read again."""
+        if id(node) not in self._seen:  # the document holds them all: no other one gets the same
+            self._seen.add(id(node))
+            return
+        self._repeated += 1 + (len(node.value) if isinstance(node.value, str) else 0)
+        if self._repeated > REPEATED:
+            line, most = node.start_mark.line + 1, f"{REPEATED:,}"
+            raise ConfigError(
+                f"{self._path}:{line}: aliases, such as *name, repeat this and more: {most} characters in all are too "
+                f"many, so write out what is needed"
+            )
 
     def _object(self, node: Any, at: At) -> JSON:
         found: JSON = {}

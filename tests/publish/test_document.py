@@ -15,6 +15,19 @@ def read(folder: Path, text: str) -> Document:
     return Document.read(path, such="title: Votes")
 
 
+def grown(form: str, times: int) -> str:
+    """Say ten times what the line before says ten times."""
+    return "\n".join(f"a{n}: &a{n} " + form.format(", ".join([f"*a{n - 1}"] * 10)) for n in range(1, times + 1))
+
+
+def laughs(times: int) -> str:
+    return "a0: &a0 [lol]\n" + grown("[{}]", times)
+
+
+def test_aliases_that_stay_small_are_taken(tmp_path: Path) -> None:
+    assert read(tmp_path, laughs(4)).value["a4"][9][9][9][9] == ["lol"]
+
+
 def test_each_key_has_its_line_and_what_has_none_that_of_what_is_around_it(tmp_path: Path) -> None:
     document = read(tmp_path, "a: 1\nb:\n  - c: x\n    d: {e: 2}\n")
     assert document.value == {"a": 1, "b": [{"c": "x", "d": {"e": 2}}]}
@@ -55,6 +68,9 @@ def test_what_is_said_once_may_be_merged_and_meant_again(tmp_path: Path) -> None
         ("b:\n  <<: 3", r"some\.yaml:2: `<<` takes keys and values, not 3"),
         ("a: [", r"some\.yaml' is neither YAML nor JSON"),
         ("a: &a [*a]", "holds itself"),
+        (laughs(9), r"some\.yaml:1: aliases, such as \*name, repeat this and more: 1,000,000 characters"),
+        (f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 11)}]", r"some\.yaml:1: aliases"),
+        ("a0: &a0 {x: 1}\n" + grown("{{<<: [{}]}}", 9), r"some\.yaml:1: aliases"),
     ],
 )
 def test_what_is_wrong_is_told_with_file_and_line(tmp_path: Path, text: str, said: str) -> None:
