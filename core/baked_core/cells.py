@@ -21,8 +21,8 @@ from baked_core.values import Row, Value
 
 SMALL: Final = 10_000
 """Numbers below it need no separator, and are often years."""
-LONG: Final = 240
-"""Characters beyond which a table shows only the first lines of a text."""
+LONG: Final = 120
+"""Characters beyond which a table shows the first two lines of a text: of fewer it shows all, on a phone in four."""
 
 _CODE: Final = re.compile(r"(?:^|_|\b)(?:id|year|code|zip|postcode|fips|isbn|phone|rowid)s?$", re.IGNORECASE).search
 _SPECIAL: Final = re.compile("[&<>\"']").search

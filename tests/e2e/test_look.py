@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
-from browser import CHROMIUM, PHONE, opened
+from attacked import attacked
+from browser import CHROMIUM, DESK, PHONE, opened
 from newsroom import METADATA, PAGES, served
 from playwright.sync_api import Browser, Page
 
@@ -109,6 +111,25 @@ def test_numbers_stand_to_the_right_and_under_each_other_by_their_point(browser:
         )
         assert len(points) == 40
         assert max(points) - min(points) < 1.5, "points are not in line"
+
+
+def write_notes(connection: apsw.Connection) -> None:
+    connection.execute("create table notes(id integer primary key, body text)")
+    notes = [("one word after another " * 50)[:length] for length in range(20, 320, 20)]
+    connection.executemany("insert into notes(body) values(?)", [(note,) for note in notes])
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK])
+def test_no_text_makes_a_row_high(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> None:
+    """A text of 239 characters stood in seven lines on a phone, one of 300 in two."""
+    with attacked(tmp_path, content=write_notes) as server:
+        home = f"http://127.0.0.1:{server.port}"
+        with opened(browser, home, size=size) as page:
+            page.goto(f"{home}/attacked/notes")
+            heights = [each.bounding_box() for each in page.locator("tbody td:last-child").all()]
+            line = float(style(page, "tbody td", "lineHeight").removesuffix("px"))
+    assert len(heights) == 15
+    assert all(each is not None and each["height"] < 5 * line for each in heights)
 
 
 def test_print_shows_the_data_and_not_the_controls(browser: Browser, newsroom: str) -> None:
