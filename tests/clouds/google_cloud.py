@@ -15,13 +15,19 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from faulty_registry import FaultyRegistry, in_front_of, listening
-from google_identity import LIFETIME, PROJECT, Identity
+from google_identity import EMAIL, LIFETIME, PROJECT, Identity
 from google_runtime import Runtime
 from google_services import JSON, Refusal, Services
 from google_storage import Storage
 from ground import Ground
 
-APIS = ("RUN", "ARTIFACTREGISTRY", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "LOGGING", "SECRETMANAGER", "IAMCREDENTIALS")
+APIS = (
+    *("RUN", "ARTIFACTREGISTRY", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "LOGGING", "SECRETMANAGER", "IAM"),
+    "IAMCREDENTIALS",
+)
+NUMBER = "123456789012"
+SERVING = f"{NUMBER}-compute@developer.gserviceaccount.com"
+"""The account that services run as if nobody names one: cloud.google.com/run/docs/configuring/service-identity."""
 SERVICE = r"(?P<name>projects/[^/]+/locations/[^/]+/services/[^/:]+)"
 PARENT = r"(?P<parent>projects/[^/]+/locations/[^/]+)"
 Answer = Callable[["Asked"], JSON]
@@ -127,7 +133,19 @@ class Cloud:
     def permissions(self, asked: Asked) -> JSON:
         if asked.named["project"] != PROJECT:
             raise Refusal(403, "PERMISSION_DENIED", "The caller does not have permission")
+        lacking = self.identity.denied | self.identity.given_elsewhere
+        return {"permissions": [each for each in asked.body["permissions"] if each not in lacking]}
+
+    def permissions_for(self, asked: Asked) -> JSON:
+        """Tell what one may do with a repository, an account or a secret."""
+        if "repository" in asked.named:
+            self.storage.get(asked.named["parent"], asked.named["repository"])
+        if asked.named.get("account", SERVING) not in {SERVING, EMAIL}:
+            raise Refusal(404, "NOT_FOUND", f"Unknown service account: {asked.named['account']}")
         return {"permissions": [each for each in asked.body["permissions"] if each not in self.identity.denied]}
+
+    def project(self, asked: Asked) -> JSON:
+        return {"projectId": asked.named["project"], "projectNumber": NUMBER}
 
     def entries(self, asked: Asked) -> JSON:
         """Return log lines; of the filter only the service and the time are understood."""
@@ -184,6 +202,7 @@ class Cloud:
         self.runtime.secrets.clear()
         self.runtime.instead, self.runtime.hasty = str, False
         self.identity.denied.clear()
+        self.identity.given_elsewhere.clear()
         self.identity.revoked, self.identity.lifetime = False, LIFETIME
         self.services.mend()
         self.close()
@@ -320,6 +339,10 @@ ROUTES: list[tuple[str, str, str, str, Callable[[Cloud, Asked], JSON]]] = [
     ("GET", r"/v1/projects/[^/]+/services/(?P<api>[^/:]+)", "", "serviceusage.services.get", Cloud.usage),
     ("POST", r"/v1/projects/[^/]+/services/(?P<api>[^/:]+):enable", "", "serviceusage.services.enable", Cloud.usage),
     ("POST", r"/v1/projects/(?P<project>[^/:]+):testIamPermissions", "", "", Cloud.permissions),
+    ("GET", r"/v1/projects/(?P<project>[^/:]+)", "", "resourcemanager.projects.get", Cloud.project),
+    ("POST", rf"{REPOSITORIES}/(?P<repository>[^/:]+):testIamPermissions", STORED, "", Cloud.permissions_for),
+    ("POST", r"/v1/projects/-/serviceAccounts/(?P<account>[^/:]+):testIamPermissions", "", "", Cloud.permissions_for),
+    ("POST", r"/v1/projects/[^/]+/secrets/[^/:]+:testIamPermissions", "", "", Cloud.permissions_for),
     ("POST", r"/v2/entries:list", "", "logging.logEntries.list", Cloud.entries),
     (
         "GET",

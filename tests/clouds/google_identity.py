@@ -31,6 +31,8 @@ class Identity:
     """Whether its key is not accepted any more."""
     denied: set[str] = field(default_factory=set)
     """Permissions that it has not; it has all others."""
+    given_elsewhere: set[str] = field(default_factory=set)
+    """Permissions that it has for single things, not for the project."""
     access: dict[str, float] = field(default_factory=dict)
     """Tokens for APIs, and when they end."""
     identities: dict[str, str] = field(default_factory=dict)

@@ -580,6 +580,22 @@ def test_a_missing_permission_is_named_with_the_command_that_grants_it(shop: Sho
     assert not [each for each in shop.changes() if "serviceId" in each]
 
 
+def test_what_is_given_for_one_thing_alone_does(shop: Shop) -> None:
+    images = {f"artifactregistry.repositories.{each}" for each in ("get", "uploadArtifacts", "downloadArtifacts")}
+    path = "projects/clouds-test/locations/europe-west1/repositories/baked-data"
+    shop.google.storage.repositories[path] = {"name": path, "format": "DOCKER"}
+    shop.google.runtime.secrets["key"] = ["one"]
+    shop.google.identity.given_elsewhere |= {*images, "iam.serviceAccounts.actAs", "secretmanager.versions.get"}
+    assert shop.publish(1, secret=(("KEY", "key"),)).action == "published"
+    assert all(each.ok for each in shop.publisher().preflight())
+    shop.google.identity.denied.add("iam.serviceAccounts.actAs")
+    amiss = [each.what for each in shop.publisher().preflight() if not each.ok]
+    assert amiss == ["permission iam.serviceAccounts.actAs"]
+    nobody = shop.publisher(service_account="nobody@clouds-test.iam.gserviceaccount.com")
+    shop.google.identity.denied.clear()
+    assert [each.what for each in nobody.preflight() if not each.ok] == ["permission iam.serviceAccounts.actAs"]
+
+
 def test_a_project_that_is_not_ours_is_told(shop: Shop) -> None:
     findings = shop.publisher(project="theirs").preflight()
     assert any("could not be looked up" in each.what or not each.ok for each in findings)

@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from baked_publish.cloudrun import domain, logs
 from baked_publish.cloudrun.findings import Survey as Findings
 from baked_publish.cloudrun.findings import needed
+from baked_publish.cloudrun.grants import Grants, account
 from baked_publish.cloudrun.ledger import Entry, Ledger
 from baked_publish.cloudrun.options import CloudRunOptions
 from baked_publish.cloudrun.rehearsal import Rehearsal
@@ -144,9 +145,10 @@ def _refreshed(_api: Api) -> str:
 def _asked_of_google(run: Run) -> tuple[Callable[[Api], object], ...]:
     names = needed(made=False, enabled=False, secrets=True)
     return (
-        lambda api: list(Findings(api, "project").permissions(names)),
+        lambda api: list(Findings(api, "project").permissions(names, Grants(api, {"iam.": ["https://iam/x"]}).of)),
+        lambda api: account(api, "project", ""),
         lambda api: Findings(api, "project").apis(),
-        lambda api: Findings(api, "project").enable("run.googleapis.com"),
+        lambda api: Findings(api, "project").enable("run.googleapis.com", dict),
         lambda api: Storage(api, ("project", "region", "images"), APP).make(),
         lambda api: Storage(api, ("project", "region", "images"), APP).keep_newest(3),
         lambda api: domain.map_domain(api, "project", "region", APP, "example.org"),

@@ -1,7 +1,7 @@
 """Findings: whether credentials, project, APIs, permissions and quota do for a publish, and what to do if not."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,6 +63,9 @@ TO_ENABLE: Final = {"serviceusage.services.enable": "roles/serviceusage.serviceU
 TO_READ: Final = {"secretmanager.versions.get": "roles/secretmanager.viewer"}
 
 
+Elsewhere = Callable[[Collection[str]], set[str]]
+
+
 def needed(*, made: bool, enabled: bool, secrets: bool) -> dict[str, str]:
     """Return the permissions that a publish needs, where the repository is made already and the APIs are enabled."""
     extra = [*([] if made else [TO_CREATE]), *([] if enabled else [TO_ENABLE]), *([TO_READ] if secrets else [])]
@@ -122,8 +125,11 @@ class Survey:
                 return
             time.sleep(PAUSE)
 
-    def permissions(self, needed: Mapping[str, str]) -> Iterator[Finding]:
-        """Yield a finding for each permission that is missing, or one that all are there."""
+    def permissions(self, needed: Mapping[str, str], elsewhere: Elsewhere) -> Iterator[Finding]:
+        """Yield a finding for each permission that is missing, or one that all are there.
+
+        ``elsewhere`` tells which of those that the project does not give are given for one thing alone.
+        """
         url = f"{endpoint('cloudresourcemanager')}/v1/projects/{self.project}:testIamPermissions"
         what = f"permissions in project {self.project!r}"
         try:
@@ -137,6 +143,8 @@ class Survey:
             yield Finding(ok=True, what=f"{what} (could not be looked up: {exc})")
             return
         lacking = sorted(set(needed) - granted)
+        if lacking:
+            lacking = sorted(set(lacking) - elsewhere(lacking))
         if not lacking:
             yield Finding(ok=True, what=what)
         yield from (Finding(ok=False, what=f"permission {each}", fix=self._grant(needed[each])) for each in lacking)

@@ -1,16 +1,19 @@
 """The preflight: what is looked at once the login is good: before any change, before a bake, and by ``doctor``."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from baked_publish.cloudrun.findings import TO_CHANGE, Survey, needed
+from baked_publish.cloudrun.grants import Grants, account
 from baked_publish.cloudrun.options import CloudRunOptions
 from baked_publish.cloudrun.rehearsal import Rehearsal
-from baked_publish.cloudrun.service import Service
+from baked_publish.cloudrun.service import JSON, Service
 from baked_publish.cloudrun.storage import Storage
 from baked_publish.deployment import Finding
 from baked_publish.errors import PublishError
+from baked_publish.shapes import inner
+from baked_publish.vendors.google_api import endpoint
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Preflight:
 
     def findings(self) -> Iterator[Finding]:
         """Yield whether we may change what visitors get: all that a promotion and a rollback need."""
-        yield from self.survey.permissions(TO_CHANGE)
+        yield from self.survey.permissions(TO_CHANGE, self._given_elsewhere)
 
     def rehearsal(self) -> Iterator[Finding]:
         """Yield what a publish with these options needs; Cloud Run itself is asked last, if it can answer at all."""
@@ -38,9 +41,8 @@ class Preflight:
             yield secrets
             if not secrets.ok:
                 return
-        service = self.service.run.service(self.service.name)
-        yield Rehearsal(self.service.run, self.service.name, self.given).finding(service)
-        if service is None:
+        yield Rehearsal(self.service.run, self.service.name, self.given).finding(self._service)
+        if self._service is None:
             yield self.survey.identity()
 
     def quotas(self) -> Iterator[Finding]:
@@ -57,7 +59,24 @@ class Preflight:
     def _permissions(self) -> list[Finding]:
         enabled = not self._apis[0]
         made = enabled and self._exists()
-        return list(self.survey.permissions(needed(made=made, enabled=enabled, secrets=bool(self.given.secret))))
+        wanted = needed(made=made, enabled=enabled, secrets=bool(self.given.secret))
+        return list(self.survey.permissions(wanted, self._given_elsewhere))
+
+    def _given_elsewhere(self, wanted: Collection[str]) -> set[str]:
+        """Tell which permissions are given for the repository, the account that serves, or the secrets alone."""
+        api, project = self.survey.api, self.survey.project
+        serves = str(inner(self._service or {}, "template").get("serviceAccount") or "")
+        secrets = (said.partition(":")[0] for _, said in self.given.secret)
+        things = {
+            "artifactregistry.": [self.storage.url],
+            "iam.serviceAccounts.": account(api, project, self.given.service_account or serves),
+            "secretmanager.": [f"{endpoint('secretmanager')}/v1/projects/{project}/secrets/{each}" for each in secrets],
+        }
+        return Grants(api, things).of(wanted)
+
+    @cached_property
+    def _service(self) -> JSON | None:
+        return self.service.run.service(self.service.name)
 
     def _exists(self) -> bool:
         try:

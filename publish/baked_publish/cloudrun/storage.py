@@ -55,9 +55,14 @@ class Storage:
         """``HOST/PROJECT/REPOSITORY/SERVICE``."""
         return f"{self.host}/{self._project}/{self._name}/{self._service}"
 
+    @property
+    def url(self) -> str:
+        """Where the API speaks of the repository."""
+        return f"{self._base}/{self._path}"
+
     def exists(self) -> bool:
         """Tell whether the repository is there."""
-        return found(lambda: self._api.call("GET", f"{self._base}/{self._path}")) is not None
+        return found(lambda: self._api.call("GET", self.url)) is not None
 
     def make(self) -> None:
         """Make the repository; the first publish of another service may make it at the same time."""
@@ -74,8 +79,7 @@ class Storage:
 
         Only of a repository that was made here; where another service of it keeps more, that many stay.
         """
-        url = f"{self._base}/{self._path}"
-        there = self._api.call("GET", url)
+        there = self._api.call("GET", self.url)
         others = inner(there, "cleanupPolicies")
         newest = inner(inner(others, NEWEST), "mostRecentVersions").get("keepCount")
         wanted = (keep + 1) * VERSIONS
@@ -86,7 +90,7 @@ class Storage:
             NEWEST: {"id": NEWEST, "action": "KEEP", "mostRecentVersions": {"keepCount": wanted}},
             OLD: {"id": OLD, "action": "DELETE", "condition": {"olderThan": GRACE}},
         }
-        self._api.call("PATCH", url, {"cleanupPolicies": rules}, updateMask="cleanupPolicies")
+        self._api.call("PATCH", self.url, {"cleanupPolicies": rules}, updateMask="cleanupPolicies")
 
     @cached_property
     def repository(self) -> Repository:

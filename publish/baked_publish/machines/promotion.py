@@ -84,9 +84,9 @@ class Promotion:
                     self.retire(each)
             leader = green.leader.id
             self._note(leader, STANDING, done.to_text())
-            for each in (each for each in green.machines if each.id != leader):
-                self._note(each.id, PAST, past_text(past))
-                self._note(each.id, STANDING, done.to_text())
+            for other in (each.id for each in green.machines if each.id != leader):
+                self._note(other, PAST, past_text(past))
+                self._note(other, STANDING, done.to_text())
         except PublishError as exc:
             self.report.warning(f"machines that were live before stay, the next publish removes them: {exc}")
         return done

@@ -57,7 +57,7 @@ class Session:
         timeout = httpx.Timeout(READ, connect=CONNECT)
         trust = _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers=HEADERS, mounts=DIRECT, verify=trust)
-        find = partial(Keychain(os.environ, Path.home()), host, repository)
+        find: Callable[[], Credential | None] = partial(Keychain(os.environ, Path.home()), host, repository)
         if credential:
             find = credential if callable(credential) else partial(_same, credential)
         self._authority = Authority(host, self._bare, find, plain=insecure, lasting=not callable(credential))
