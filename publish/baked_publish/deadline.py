@@ -1,4 +1,4 @@
-"""A deadline: a time after which a whole publish is given up, as Ctrl-C gives it up; visitors get one whole deployment."""
+"""A deadline: a time after which a whole publish is given up, as Ctrl-C gives it up, with one whole deployment live."""
 
 import signal
 from collections.abc import Generator
@@ -17,7 +17,7 @@ MINUTE = 60.0
 class Limit:
     """How long what changes something may take."""
 
-    within: float | None = option(None, "Minutes for all of it; then it is given up; visitors get one whole deployment.")
+    within: float | None = option(None, "Minutes for all of it; then it is given up, with one whole deployment live.")
 
 
 class Expired(BaseException):
