@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,20 @@ def test_a_runtime_without_an_engine_runs_the_layout_locked_down(words: list[str
         assert seen["databases"]["data"]["tables"] == {"state": 1, "items": 500}
         assert httpx.get(f"{url}/-/baked.json").json()["digest"] == done["bundle"]
         assert "500 rows" in httpx.get(f"{url}/data/items").text
+
+
+def test_a_container_compiles_nothing(words: list[str], tmp_path: Path) -> None:
+    """Python says of each module where its code comes from: a source, if it had to be compiled."""
+    result(*words, "-o", "out/")
+    with running(tmp_path / "out", "latest", tmp_path, {"PYTHONVERBOSE": "1"}) as url:
+        for page in ("", "/data/items", "/data/items.csv?_stream=1", "/data/-/query?sql=select+1", "/-/openapi.json"):
+            assert httpx.get(f"{url}{page}", timeout=LIMIT).status_code == 200
+    log = (tmp_path / "runtime.log").read_text()
+    loaded = set(re.findall(r"# code object from '?(/[^'\n]+)'?$", log, re.MULTILINE))
+    of_debian = {"/usr/lib/python3/dist-packages/_distutils_hack/__init__.py", "/usr/lib/python3.11/sitecustomize.py"}
+    assert {each for each in loaded if each.endswith(".py")} <= of_debian
+    assert sum(each.startswith("/usr/lib/python3.11/") for each in loaded) > 100
+    assert sum(each.startswith("/opt/baked/") for each in loaded) > 100
 
 
 @pytest.mark.parametrize(("file", "name"), [("My Data (2).db", "my-data-2"), ("Ü.db", "data"), ("a_b.c.db", "a-b-c")])

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -59,20 +60,28 @@ def test_what_was_pushed_runs_as_nobody_on_a_read_only_root_without_a_capability
         docker("rm", "--force", container)
 
 
-def test_of_a_base_in_a_registry_only_manifest_and_configuration_are_read(
+def test_a_base_in_a_registry_is_read_once_and_then_only_its_manifest_and_configuration(
     project: Path, base_layout: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its layer is mounted where it has to go, and pinned in publish.lock whatever its tag leads to later."""
     base = f"{registry.host}/base/only-{project.name.replace('_', '-')}"
     monkeypatch.setenv("BAKED_BASE_IMAGE", f"{base}:3.11")
+    monkeypatch.setenv("BAKED_CACHE_HOME", str(project / "cache"))
     push = ["skopeo", "copy", "--quiet", "--all", "--dest-tls-verify=false"]
     subprocess.run([*push, f"oci:{base_layout}:3.11", f"docker://{base}:3.11"], check=True, timeout=LIMIT)
-    before = len(registry.requests())
-    name = f"{registry.host}/news/only-{project.name.replace('_', '-')}:latest"
-    first = result("registry", "data.db", name)
     path = base.partition("/")[2]
-    asked = [each for each in registry.requests()[before:] if each.startswith(f"GET /v2/{path}/")]
-    assert sorted(each.split("/")[-2] for each in asked) == ["blobs", "manifests", "manifests"]
+
+    def asked_of_the_base(*words: object) -> tuple[Any, list[str]]:
+        before = len(registry.requests())
+        done = result("registry", "data.db", *words)
+        asked = [each for each in registry.requests()[before:] if each.startswith(f"GET /v2/{path}/")]
+        return done, sorted(each.split("/")[-2] for each in asked)
+
+    name = f"{registry.host}/news/only-{project.name.replace('_', '-')}"
+    assert asked_of_the_base(f"{name}-first:latest")[1] == ["blobs", "blobs", "manifests", "manifests"]
+    name += ":latest"
+    first, asked = asked_of_the_base(name)
+    assert asked == ["blobs", "manifests", "manifests"]
     assert f'"{base}:3.11": "sha256:' in Path("publish.lock").read_text()
     subprocess.run([*push, f"oci:{base_layout}:bare", f"docker://{base}:3.11"], check=True, timeout=LIMIT)
     assert result("registry", "data.db", name)["action"] == "unchanged"

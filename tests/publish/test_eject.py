@@ -69,6 +69,8 @@ def test_a_docker_builds_the_same_server_from_the_ejected_folder(project: Path, 
     assert config["User"] == "65532:65532"
     assert config["Labels"]["org.opencontainers.image.title"] == 'It\'s $5, "all" in'
     assert config["StopSignal"] == "SIGTERM"
+    where = "import asyncio, pathlib; print(pathlib.Path(asyncio.__cached__).exists())"
+    assert docker("run", "--rm", "--network", "host", "--entrypoint", "python3", "ejected", "-c", where) == "True"
     with container("ejected") as url:
         seen = httpx.get(f"{url}/-/verify", headers={"Authorization": "Bearer t"}, timeout=LIMIT).json()
         assert seen["databases"]["data"]["tables"] == {"state": 1, "items": 500}

@@ -1,7 +1,7 @@
 """The Image builder: a Bundle, wheels and a base become layers, a configuration and a manifest; no Docker needed.
 
-Layers lie slowest-changing first: base, dependencies, the serving app, the site, a layer a database, the Manifest. So
-a night's new data changes the last ones only.
+Layers lie slowest-changing first: base, the bytecode of its standard library, dependencies, the serving app, the site,
+a layer a database, the Manifest. So a night's new data changes the last ones only.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from baked_publish.images.cache import LayerCache
 from baked_publish.images.config import BUNDLE, OCI, configuration, labels
 from baked_publish.images.image import Image, Layer, PlatformImage
 from baked_publish.images.layer import Draft, draft_of, key_of, key_of_entries, make_layer
+from baked_publish.images.library_layer import library_draft
 from baked_publish.images.lock import Lock
 from baked_publish.images.options import ImageOptions
 from baked_publish.images.recipe import ImageRecipe
@@ -74,10 +75,14 @@ def build(bundle: Bundle, recipe: Recipe, report: Report) -> Image:
     lock = Lock() if recipe.options.upgrade else Lock.read(Path())
     made, lock = resolve(recipe, lock, report)
     said = labels(bundle.manifest, bundle.digest, recipe.options.label)
+    tell_without_bytecode(made, report)
     below = [built(one, recipe.options, cache, report) for one in made]
-    plans = [list(drafts(bundle, one, recipe.options, report)) for one in made]
-    above = pack(plans, [one.layer_type for one in made], cache, report)
-    layers = [[*one, *other] for one, other in zip(below, above, strict=True)]
+    lowest = [libraries(one, recipe.options, cache, report) for one in made]
+    plans = [[*low, *drafts(bundle, one, recipe.options, report)] for low, one in zip(lowest, made, strict=True)]
+    packed = pack(plans, [one.layer_type for one in made], cache, report)
+    layers = [
+        [*own[: len(low)], *engine, *own[len(low) :]] for low, engine, own in zip(lowest, below, packed, strict=True)
+    ]
     images = tuple(assemble(one, (*one.base.layers, *own), said) for one, own in zip(made, layers, strict=True))
     tree = images[0].tree if len(images) == 1 else index(images, said)
 
@@ -102,6 +107,22 @@ def resolve(recipe: ImageRecipe, lock: Lock, report: Report) -> tuple[list[Made]
         needed, lock = requirements(options.install, platform, base.python, lock, sources=sources)
         made.append(Made(base, needed))
     return made, lock
+
+
+def tell_without_bytecode(made: Sequence[Made], report: Report) -> None:
+    """Say once of each Python that is not on this machine what that costs."""
+    for python in sorted({one.base.python for one in made}):
+        if interpreter(python) is None:
+            report.info(
+                f"no bytecode: Python {python} is not on this machine, so each start compiles, for half a second; "
+                "install it, or choose a base image with the Python that is here"
+            )
+
+
+def libraries(made: Made, options: ImageOptions, cache: LayerCache, report: Report) -> list[Draft]:
+    """Return the layer directly above the base, if its standard library has no bytecode."""
+    found = library_draft(made.base, cache, report, apt=bool(options.apt))
+    return [] if found is None else [found]
 
 
 def built(made: Made, options: ImageOptions, cache: LayerCache, report: Report) -> list[Layer]:

@@ -17,6 +17,7 @@ from baked_publish.images.config import (
     STOP_SIGNAL,
     USER,
 )
+from baked_publish.images.library import LEFT_OUT
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -52,6 +53,7 @@ def dockerfile(packages: Packages, tag: str, folders: Sequence[str], labels: Map
         "retries": HEALTH["Retries"],
     }
     said = {"bundle": BUNDLE, "environment": ENVIRONMENT, "user": USER, "port": PORT, "entrypoint": list(ENTRYPOINT)}
+    said["left_out"] = "|".join(sorted(LEFT_OUT))
     own = {"tag": tag, "folders": folders, "labels": labels, "health": health, "stop_signal": STOP_SIGNAL}
     return _render("Dockerfile.j2", {**_words(packages), **said, **own})
 

@@ -2,18 +2,16 @@
 
 import json
 import re
-import tarfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from io import RawIOBase
 from pathlib import Path
 from secrets import token_hex
-from typing import IO, Any, Final, Self, cast
+from typing import Any, Final, Self, cast
 
 from baked_publish.cachedir import cache_home
 from baked_publish.errors import ConfigError, StorageError
 from baked_publish.images.image import Layer
+from baked_publish.images.members import members
 from baked_publish.registry.content import Blob
 
 PYTHON: Final = re.compile(r"usr/(local/)?bin/python3(?:\.(\d+))?")
@@ -87,36 +85,7 @@ def names(blob: Blob) -> list[str]:
             "the base image has layers in zstd, and its configuration does not tell which Python is in them: choose "
             "one whose configuration sets PYTHON_VERSION"
         )
-    stream = _Checked(blob.blocks())
-    try:
-        with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|*") as tar:
-            found = [each.name.removeprefix("./").removeprefix("/") for each in tar]
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as exc:
-        raise ConfigError(f"the base image's layer {blob.descriptor.digest} cannot be read: {exc}") from exc
-    stream.drain()
-    return found
-
-
-class _Checked(RawIOBase):
-    """A blob's blocks as a file, so that the end of its tar is not the end of the check."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks, self._rest = blocks, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        with memoryview(buffer) as view:
-            self._rest = self._rest or next(self._blocks, b"")
-            count = min(len(view), len(self._rest))
-            view[:count] = self._rest[:count]
-            self._rest = self._rest[count:]
-            return count
-
-    def drain(self) -> None:
-        for _ in self._blocks:
-            pass
+    return [member.path for member in members(blob)]
 
 
 def recall(digest: str) -> Runtime | None:

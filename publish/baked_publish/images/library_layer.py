@@ -1,0 +1,111 @@
+"""The layer of the standard library's bytecode, for bases that come without: python:3.x-slim is one.
+
+A container whose root is read-only compiles what has no bytecode at every start: a third of a second for the modules
+that the server imports. The sources are the base's own, so that the layer follows from its digest: it is made once for
+each base, and a base is read for it once.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from baked_publish.cachedir import cache_home
+from baked_publish.errors import StorageError
+from baked_publish.images.base import BaseImage
+from baked_publish.images.bytecode import bytecode, interpreter
+from baked_publish.images.cache import LayerCache
+from baked_publish.images.layer import Draft, key_of
+from baked_publish.images.library import FOLDERS, LEFT_OUT, uncompiled, view
+from baked_publish.images.tarball import Entry, tarball
+from baked_publish.report import Report
+
+RECIPE: Final = 1
+"""Number of the rules by which sources are found and compiled, part of every key: with other rules, another layer."""
+LARGEST_BASE: Final = 500_000_000
+"""Bytes of a base's compressed layers; larger ones are not read for it."""
+Sources = Callable[[], Sequence[Entry]]
+
+
+def library_draft(base: BaseImage, cache: LayerCache, report: Report, *, apt: bool) -> Draft | None:
+    """Return the draft of the layer; None where the base has its bytecode, or none can be made here.
+
+    The base's layers are read unless the cache holds the layer, or it is known that none is needed. ``apt`` says that
+    Debian packages come above it, which may replace the library in Debian's own folder. Raises ConfigError for layers
+    that cannot be read, DigestError for damaged ones.
+    """
+    if interpreter(base.python) is None:
+        return None
+    key = key_of("standard library", RECIPE, sorted(LEFT_OUT), base.python, [each.diff_id for each in base.layers], apt)
+    if cache.find(key) is None:
+        if _is_needless(key):
+            return None
+        sources = _sources(base, report, apt=apt)
+        if not sources:
+            _note_needless(key, report)
+            return None
+        return _draft(base, key, lambda: sources, report)
+    return _draft(base, key, partial(_sources, base, report, apt=apt), report)
+
+
+def _draft(base: BaseImage, key: str, sources: Sources, report: Report) -> Draft:
+    about = f"bytecode of the standard library, Python {base.python}"
+    return Draft(about, key, partial(_compiled, sources, base.python, report))
+
+
+def _sources(base: BaseImage, report: Report, *, apt: bool) -> list[Entry]:
+    """Read the base for the modules that lack bytecode; nothing where they are not to be compiled."""
+    named, layers = base.name or base.digest, [each.blob.descriptor for each in base.layers]
+    if any(each.media_type.endswith("zstd") for each in layers):
+        report.info(f"{named} has layers in zstd: its standard library is compiled at every start")
+        return []
+    if (size := sum(each.size for each in layers)) > LARGEST_BASE:
+        report.info(
+            f"{named} is too large to be read ({size:,} bytes): its standard library is compiled at every start"
+        )
+        return []
+    report.info(f"reading the standard library of {named}, once for each base image")
+    found = view(base.layers, base.python)
+    report.detail(f"{found.read:,} bytes read")
+    if apt and not found.folder.startswith(FOLDERS[0]):
+        return []
+    return list(uncompiled(found))
+
+
+@contextmanager
+def _compiled(sources: Sources, python: str, report: Report) -> Generator[Iterator[bytes], None, None]:
+    with TemporaryDirectory(prefix="baked-") as folder:
+        workspace = Path(folder)
+        written = [_written(each, workspace / f"{number}.py") for number, each in enumerate(sources())]
+        yield tarball(bytecode(written, python, workspace / "bytecode", report))
+
+
+def _written(entry: Entry, file: Path) -> Entry:
+    try:
+        file.write_bytes(entry.source if isinstance(entry.source, bytes) else entry.source.read_bytes())
+    except OSError as exc:
+        raise StorageError(f"{str(file)!r} cannot be written ({exc.strerror}): make room, or set TMPDIR") from exc
+    return Entry(entry.path, file, entry.size, entry.sha256)
+
+
+def _is_needless(key: str) -> bool:
+    try:
+        return _memory(key).exists()
+    except (OSError, StorageError):
+        return False
+
+
+def _note_needless(key: str, report: Report) -> None:
+    """Keep in mind that no layer is needed."""
+    try:
+        memory = _memory(key)
+        memory.parent.mkdir(mode=0o700, exist_ok=True)
+        memory.touch(mode=0o600)
+    except (OSError, StorageError) as exc:
+        report.detail(f"the next publish will look once more: {exc}")
+
+
+def _memory(key: str) -> Path:
+    return cache_home() / "bases" / f"{key}.compiled"
