@@ -130,17 +130,29 @@ def _not_sqlite(header: bytes) -> str:
 
 @contextmanager
 def _locked(source: Path, wait: float) -> Generator[int | None, None, None]:
-    """Hold a read lock on ``source`` and yield its inode; yield None if a journal must be rolled back first."""
+    """Hold a read lock on ``source`` and yield its inode; yield None if a journal must be rolled back first.
+
+    The child has a process group of its own, for Ctrl-C at a terminal reaches all of ours: it would die with a trace.
+    """
     words = [sys.executable, "-m", "baked_publish.locker", file_uri(source), str(source), str(wait)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
-        assert child.stdin  # noqa: S101 - pipes were asked for
-        assert child.stdout  # noqa: S101
+    piped = subprocess.PIPE
+    with subprocess.Popen(words, stdin=piped, stdout=piped, text=True, process_group=0) as child:  # noqa: S603
+        assert child.stdin  # noqa: S101 - a pipe was asked for
         try:
-            answer = child.stdout.readline().strip()
-            yield _locked_inode(source, answer, wait)
+            yield _locked_inode(source, _answer(child), wait)
         finally:
             child.stdin.close()
             child.wait()
+
+
+def _answer(child: "subprocess.Popen[str]") -> str:
+    """Return the child's one line; end it if we are to end before it has the lock."""
+    assert child.stdout  # noqa: S101 - a pipe was asked for
+    try:
+        return child.stdout.readline().strip()
+    except BaseException:
+        child.terminate()
+        raise
 
 
 def _locked_inode(source: Path, answer: str, wait: float) -> int | None:

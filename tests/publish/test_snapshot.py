@@ -1,15 +1,17 @@
 """One state of a file, whoever else is writing, and nothing beside the source."""
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
 import pytest
-from line import LIMIT, SOMEBODY, make_database
+from line import LIMIT, PROGRAM, SOMEBODY, make_database
 
 from baked_publish.errors import SourceError
 from baked_publish.report import Silent
@@ -184,6 +186,34 @@ def test_any_file_name(data: Path, workspace: Path, name: str, mode: str) -> Non
     with snapshot(path, workspace, wait=1, report=Silent()) as held:
         assert query(held, "select version from state") == [(1,)]
     assert beside(path) == before
+
+
+def test_ctrl_c_at_a_terminal_which_reaches_all_processes_ends_in_one_line(data: Path) -> None:
+    make_database(data, 1)
+    with closing(apsw.Connection(str(data))) as other:
+        other.execute("begin exclusive")
+        words = [*PROGRAM, "bake", str(data), "-o", str(data.parent / "baked"), "--wait", "50"]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as child:
+            assert child.stderr
+            assert child.stderr.readline().startswith("bake: ")
+            deadline = time.monotonic() + LIMIT
+            while data not in opened_by_children(child.pid):
+                assert time.monotonic() < deadline, "the lock holder was never started"
+                time.sleep(0.01)
+            os.killpg(child.pid, signal.SIGINT)
+            said = child.communicate(timeout=LIMIT)[1]
+    assert child.returncode == 130
+    assert said == "Error: interrupted; what was live stays live\n"
+
+
+def opened_by_children(pid: int) -> set[Path]:
+    """Return the files that are open in processes that ``pid`` started."""
+    found: set[Path] = set()
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        for each in Path(f"/proc/{child}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                found.add(each.readlink())
+    return found
 
 
 def test_a_locked_file_is_named_after_the_wait(data: Path, workspace: Path) -> None:
