@@ -17,7 +17,7 @@ import orjson
 from baked_publish import checking, commands, errors, imaging, plugins, projecting, results
 from baked_publish.bake import BakeOptions
 from baked_publish.checking import Checking
-from baked_publish.commands import Baking, Consent, Following, Naming, connected
+from baked_publish.commands import NOBODY, Baking, Consent, Following, Naming, connected
 from baked_publish.deadline import Limit
 from baked_publish.flags import Command, collect, flags
 from baked_publish.images.options import ImageOptions, PlatformOptions
@@ -37,8 +37,6 @@ from baked_publish.suggest import nearest
 BUG, INTERRUPTED, TERMINATED = 70, 130, 143
 WITHOUT = {"init", "config", "plugins", "cache", "--help", "--version"}
 """Words that do not need the project's file."""
-NOBODY = "doctor"
-"""The name that a target is asked about where none was said."""
 SITE, BAKE, OUTPUT = "Site and settings", "Bake", "Output"
 
 

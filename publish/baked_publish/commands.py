@@ -26,6 +26,8 @@ from baked_publish.report import Report
 from baked_publish.serve import Serving, preview
 from baked_publish.speech import Speech
 
+NOBODY = "doctor"
+"""The name that a target is asked about where none was said."""
 VERIFYING = 1800.0
 """Seconds a deployment may take to count and hash all it holds."""
 

@@ -39,9 +39,10 @@ class Document:
             reader = _Reader(path, yaml)
             value: Any = reader.value(node, ()) if node is not None else {}
         except (OSError, UnicodeDecodeError) as exc:
-            raise ConfigError(f"{str(path)!r} cannot be read: {exc}") from exc
+            why = exc.strerror if isinstance(exc, OSError) else "it is not text in UTF-8"
+            raise ConfigError(f"{str(path)!r} cannot be read: {why}") from exc
         except yaml.YAMLError as exc:
-            raise ConfigError(f"{str(path)!r} is neither YAML nor JSON: {' '.join(str(exc).split())}") from exc
+            raise ConfigError(f"{path}:{_line(exc)}: this is neither YAML nor JSON: {_words(exc)}") from exc
         except RecursionError as exc:
             raise ConfigError(f"{str(path)!r} holds itself, or is nested too deeply") from exc
         if not is_object(value):
@@ -132,13 +133,26 @@ class _Reader:
             said = _joined(said) if isinstance(said, str) else said
             json.dumps(said, allow_nan=False, ensure_ascii=False).encode()
         except self._yaml.YAMLError as exc:
-            raise ConfigError(f"{self._path}:{self.lines[at]}: {' '.join(str(exc).split())}") from exc
+            raise ConfigError(f"{self._path}:{self.lines[at]}: {_words(exc)}") from exc
         except (TypeError, ValueError) as exc:
             said = f"{str(node.value)!r} is nothing that JSON can say"
             raise ConfigError(f"{self._path}:{self.lines[at]}: {said}") from exc
         finally:
             loader.dispose()
         return said
+
+
+def _line(exc: Any) -> int:
+    """Return the line at which a parser gave up."""
+    mark = getattr(exc, "problem_mark", None)
+    return mark.line + 1 if mark else 1
+
+
+def _words(exc: Any) -> str:
+    """Return what a parser says without its places, which count from where it began."""
+    said = (getattr(exc, "problem", None), getattr(exc, "context", None))
+    words = " ".join(filter(None, said)) or str(exc)
+    return " ".join(words.replace("'<stream end>'", "the end of the file").split())
 
 
 def _joined(text: str) -> str:

@@ -116,6 +116,21 @@ def _failed(
             report.info(f"holds: {check.title}")
 
 
+def mistake(sql: str, path: Path | None) -> str | None:
+    """Return what SQLite finds wrong with ``sql`` without asking it; of no ``path``, with its grammar alone."""
+    import apsw.ext  # noqa: PLC0415 - only `publish config --check` needs it
+
+    uri = file_uri(path, immutable=True) if path else ":memory:"
+    with closing(apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)) as connection:
+        try:
+            told = apsw.ext.query_info(connection, sql)
+        except (apsw.Error, ValueError) as exc:
+            return None if path is None and "no such" in str(exc) else str(exc)
+    if told.query_remaining:
+        return "this is more than one statement: write a check for each"
+    return None if told.is_readonly else "this is no question: a check only reads"
+
+
 def _of_file(path: Path, sql: str) -> Rows:
     uri = file_uri(path, immutable=True)
     with closing(apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)) as connection:

@@ -68,17 +68,19 @@ def _flag(each: Field[Any], hint: Any, section: str, target: str) -> Flag:
         envvar=envvar or None,
         show_envvar=bool(envvar),
         show_default=default not in (None, False, ()) and not isinstance(default, bool),
-        **_kind(hint),
+        **_kind(hint, each.metadata["bounds"]),
     )
     flag.section = section
     return flag
 
 
-def _kind(hint: Any) -> dict[str, Any]:
+def _kind(hint: Any, bounds: tuple[int | None, int | None]) -> dict[str, Any]:
     if hint is bool:
         return {"is_flag": True}
     if get_origin(hint) is tuple:
         return {"multiple": True, **_item(get_args(hint)[0])}
+    if bounds != (None, None):
+        return {"type": click.IntRange(*bounds)}
     return {"type": _type(hint)}
 
 

@@ -17,6 +17,7 @@ def option(
     release: bool = True,
     locates: bool = False,
     needed: str = "",
+    bounds: tuple[int | None, int | None] = (None, None),
 ) -> Any:
     """Declare a field of an options dataclass: its default, its sentence in ``--help``, its flag.
 
@@ -24,9 +25,11 @@ def option(
     ``release=False`` the option only steers the publish itself: another value of it is no change to deploy. One that
     ``locates`` says where a name is found, so that ``status`` and its like take it too. One that is ``needed`` has no
     default that could be guessed: a person is asked for it by this name of it, anybody else is told to give it.
+    A number lies within ``bounds``, the least and the most that it may be.
     """
     said = {
         "help": help, "flag": flag, "envvar": envvar, "release": release, "locates": locates, "needed": needed,
+        "bounds": bounds,
     }  # fmt: skip
     return field(default=default, metadata=said)
 

@@ -52,8 +52,8 @@ class Wish:
     )
     dry_run: bool = option(False, "Show the plan and touch nothing.")
     force: bool = option(False, "Publish though nothing changed, or though live data would be lost.")
-    max_row_loss: int = option(50, "Percent of a live table's rows that may vanish without --force.")
-    keep: int | None = option(5, "Old deployments that stay within reach of a rollback.")
+    max_row_loss: int = option(50, "Percent of a live table's rows that may vanish without --force.", bounds=(0, 100))
+    keep: int | None = option(5, "Old deployments that stay within reach of a rollback.", bounds=(0, None))
     """None removes none of them."""
     accept: tuple[str, ...] = option((), ACCEPT)
     checks: tuple[Expectation, ...] = ()

@@ -3,18 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from baked_publish import plugins
 from baked_publish.config import PROJECT, load
 from baked_publish.document import At, Document
 from baked_publish.errors import ConfigError
 from baked_publish.expectations import Expectation
+from baked_publish.problems import problems
 from baked_publish.shapes import is_list, is_object
 from baked_publish.suggest import nearest
-
-if TYPE_CHECKING:
-    from jsonschema_rs import ValidationError
 
 JSON = dict[str, Any]
 PATHS: Final = ("template_dir", "plugins_dir")
@@ -23,14 +21,6 @@ READERS: Final = ("check", "bake", "image", "serve")
 VERBS: Final = ("status", "history", "rollback", "promote", "logs", "unpublish", "doctor")
 WISHES: Final = ("keep", "max_row_loss", "within")
 LIMITS: Final = ("within",)
-KINDS: Final = {
-    "string": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "keys and values",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +33,7 @@ class Project:
     accept: tuple[str, ...] = ()
     inline: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Metadata and settings that stand in the file itself."""
+    lines: Mapping[At, int] = field(default_factory=dict[At, int])
 
     @classmethod
     def find(cls, folder: Path) -> "Project | None":
@@ -53,7 +44,11 @@ class Project:
     @classmethod
     def read(cls, path: Path) -> "Project":
         """Read and validate ``path``; raise ConfigError with file, line and what is wrong."""
-        document = Document.read(path, such="databases: data.db")
+        return cls.of(Document.read(path, such="databases: data.db"))
+
+    @classmethod
+    def of(cls, document: Document) -> "Project":
+        """Validate ``document``; raise ConfigError with file, line and what is wrong."""
         said = document.value
         _validate(document)
         metadata = said.get("metadata")
@@ -62,7 +57,11 @@ class Project:
             inline["settings"] = said["settings"]
         load((), (), inline, lambda at: document.place(at if at[:1] == ("settings",) else ("metadata", *at)))
         checks = tuple(Expectation(**each) for each in said.get("checks", ()))
-        return cls(path, said, checks, tuple(said.get("accept", ())), inline)
+        return cls(document.path, said, checks, tuple(said.get("accept", ())), inline, document.lines)
+
+    def line(self, at: At) -> int:
+        """Return the line of a key, or of what is around it."""
+        return Document(self.path, {}, self.lines).line(at)
 
     @property
     def target(self) -> str:
@@ -83,7 +82,7 @@ class Project:
         found: JSON = dict.fromkeys(READERS, common)
         verbs: JSON = {each: {} for each in VERBS}
         for target in known:
-            own = dict(self.said.get("targets", {}).get(target, {}))
+            own = dict(self.said.get("targets", {}).get(target) or {})
             name = own.pop("name", self.said.get("name"))
             called = {"name": name} if name is not None else {}
             wishes = {key: self.said[key] for key in WISHES if key in self.said}
@@ -95,37 +94,44 @@ class Project:
     def _common(self) -> JSON:
         common: JSON = {"files": lambda: [str(each) for each in self.files()], **self.said.get("bake", {})}
         if isinstance(self.said.get("metadata"), str):
-            common["metadata"] = str(self._beside(self.said["metadata"]))
-        common |= {key: str(self._beside(self.said[key])) for key in PATHS if key in self.said}
+            common["metadata"] = str(self.beside(self.said["metadata"]))
+        common |= {key: str(self.beside(self.said[key])) for key in PATHS if key in self.said}
         if "static" in self.said:
-            common["static"] = [self._mount(each) for each in self.said["static"]]
+            common["static"] = [self.mount(each) for each in self.said["static"]]
         return common
 
     def files(self) -> Sequence[Path]:
         """Return the databases; raise ConfigError for a glob that finds none."""
-        return list(dict.fromkeys(path for path, _ in self._databases()))
+        return list(dict.fromkeys(path for _, path, _ in self._databases()))
+
+    def named(self) -> Iterator[tuple[At, Path]]:
+        """Yield each database, and where it is named; raise ConfigError for a glob that finds none."""
+        yield from ((at, path) for at, path, _ in self._databases())
 
     def own(self) -> Mapping[Path, JSON]:
         """Return what is said of single databases, by their absolute paths; of one named twice, what is said last."""
-        return {_place(path): said for path, said in self._databases() if said}
+        return {_place(path): said for _, path, said in self._databases() if said}
 
-    def _databases(self) -> Iterator[tuple[Path, JSON]]:
+    def _databases(self) -> Iterator[tuple[At, Path, JSON]]:
         named = self.said["databases"]
-        for each in named if is_list(named) else [named]:
+        for number, each in enumerate(named if is_list(named) else [named]):
+            at: At = ("databases", number)
             own = dict(each) if is_object(each) else {"path": str(each)}
             text = str(own.pop("path"))
             several = any(sign in text for sign in "*?[")
-            matching = sorted(self.path.parent.glob(text)) if several else [self._beside(text)]
+            matching = sorted(self.path.parent.glob(text)) if several else [self.beside(text)]
             if not matching:
-                raise ConfigError(f"{str(self.path)!r}: no file is called {text!r}: check `databases:`")
-            yield from ((path, own) for path in matching)
+                raise ConfigError(f"{self.path}:{self.line(at)}: no file is called {text!r}: check `databases:`")
+            yield from ((at, path, own) for path in matching)
 
-    def _beside(self, path: str) -> Path:
+    def beside(self, path: str) -> Path:
+        """Return a path that the file names."""
         return self.path.parent / path
 
-    def _mount(self, text: str) -> str:
+    def mount(self, text: str) -> str:
+        """Return ``MOUNT:DIR`` with a folder that is beside the file."""
         mount, colon, folder = text.partition(":")
-        return f"{mount}:{self._beside(folder)}" if colon and folder else text
+        return f"{mount}:{self.beside(folder)}" if colon and folder else text
 
 
 def _place(path: Path) -> Path:
@@ -147,40 +153,6 @@ def _validate(document: Document) -> None:
     wanted = {*(named if is_object(named) else ()), *([said["target"]] if said.get("target") in known else ())}
     held = schema(wanted or None)
     found = Draft202012Validator(held).iter_errors(said)
-    errors = sorted((document.line(at), words) for error in found for at, words in _problems(error, held))
+    errors = sorted((document.line(at), words) for error in found for at, words in problems(error, held))
     if errors:
         raise ConfigError("\n".join(f"{document.path}:{line}: {words}" for line, words in errors))
-
-
-def _problems(error: "ValidationError", held: JSON) -> Iterator[tuple[At, str]]:
-    """Yield place and words of what the schema ``held`` finds wrong."""
-    at, kind = tuple(error.instance_path), error.kind
-    where = ".".join(map(str, at))
-    if isinstance(kind, kind.AdditionalProperties):
-        known = list(_within(held, error.schema_path[:-1])["properties"])
-        for key in kind.unexpected:
-            of = f" of {where}" if where else ""
-            yield (*at, key), f"{key!r} is not a key{of}{nearest(key, known)}"
-    elif isinstance(kind, kind.Required):
-        yield at, f"{where or 'the file'} needs {kind.property!r}"
-    elif isinstance(kind, kind.AnyOf) and "sql" in str(error.instance):
-        yield at, f"{where} needs one of at_least, at_most, equals, no_rows"
-    elif isinstance(kind, kind.AnyOf):
-        yield at, f"{where} is {error.instance!r}, which cannot be"
-    elif isinstance(kind, kind.Type):
-        wanted = " or ".join(KINDS.get(each, each) for each in kind.types)
-        yield at, f"{where} is {error.instance!r}, it must be {wanted}"
-    elif isinstance(kind, kind.Enum):
-        options = list(map(str, kind.options))
-        near = nearest(str(error.instance), options)
-        yield at, f"{where} is {error.instance!r}{near}; it must be one of: {', '.join(options)}"
-    else:
-        yield at, f"{where} is {error.instance!r}, which cannot be: see docs/publish-yaml.md"
-
-
-def _within(held: Any, path: Sequence[str | int]) -> Any:
-    """Return the part of a schema that lies at ``path``."""
-    found = held
-    for each in path:
-        found = found[each]
-    return found

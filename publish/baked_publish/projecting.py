@@ -1,6 +1,6 @@
 """Projecting: what ``publish init`` and ``publish config`` do; like ``commands``, they talk to a person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,14 +9,17 @@ import click
 import orjson
 
 from baked_publish import plugins, results
-from baked_publish.commands import at_terminal, default_name
+from baked_publish.commands import NOBODY, ask_for_the_rest, at_terminal, completed, default_name, with_options
 from baked_publish.config import PROJECT
+from baked_publish.document import Document
 from baked_publish.errors import ConfigError, UsageError
 from baked_publish.flags import collect
+from baked_publish.inspection import inspect
 from baked_publish.keeper.files import told
-from baked_publish.options import option
+from baked_publish.options import missing, option
 from baked_publish.project import Project
-from baked_publish.report import Report
+from baked_publish.report import Report, Silent
+from baked_publish.sources import look
 from baked_publish.speech import Speech
 from baked_publish.suggest import nearest
 
@@ -32,6 +35,7 @@ EXAMPLE: Final = """
 #     sql: select 1 from votes where voter is null
 #     no_rows: true
 """
+JSON = dict[str, Any]
 SECRET: Final = ("token", "secret", "password")
 
 
@@ -48,6 +52,7 @@ class Beginning:
     """What the project's file is to say."""
 
     target: str | None = option(None, "Where `publish` alone publishes to.", flag="--to")
+    own: tuple[tuple[str, str], ...] = option((), "NAME VALUE, an option of that target.", flag="-o --option")
     overwrite: bool = option(False, "Write over a file that is there.")
 
 
@@ -64,6 +69,7 @@ def config(speech: Speech, _report: Report, **values: Any) -> None:
         raise ConfigError(f"there is no {PROJECT!r} here: `publish init` writes one")
     files = [str(each) for each in project.files()]
     if asked.check:
+        _require_right(project)
         speech.answer(results.envelope("config", path=str(project.path), databases=files), [f"{project.path} is right"])
         return
     targets = {name: list(_resolved(name, project)) for name in project.said.get("targets", {}) or [project.target]}
@@ -76,22 +82,54 @@ def config(speech: Speech, _report: Report, **values: Any) -> None:
     speech.answer(value, [*(f"databases  {each}" for each in files), *lines])
 
 
-def _resolved(target: str, project: Project) -> Iterator[dict[str, Any]]:
-    """Yield each option of a target that is not at its default, and where its value comes from."""
+def _require_right(project: Project) -> None:
+    """Raise ConfigError, with file and line, for all that a publish would stumble over."""
+    wrong = [*inspect(project)]
+    for target in project.said.get("targets", {}):
+        named = [str(path) for _, path in project.named()]
+        values = {name: value for name, value, _ in _values(target, project.defaults()[target])}
+        name = values.get("name") or (Path(named[0]).resolve().stem if len(named) == 1 else None)
+        if amiss := _refused(target, name, values):
+            wrong.append((("targets", target), f"targets.{target}: {amiss}"))
+    if wrong:
+        told = sorted((project.line(at), words) for at, words in wrong)
+        raise ConfigError("\n".join(f"{project.path}:{line}: {words}" for line, words in told))
+
+
+def _refused(target: str, name: str | None, values: dict[str, Any]) -> str | None:
+    """Return why a target does not take a name or its options; where it is not named, the options alone are asked."""
+    kind = plugins.load(target)
+    named = name or (NOBODY if kind.called.startswith("--") else None)
+    if named is None:
+        return None
+    try:
+        with with_options(kind, collect(kind.options, values), named, Silent()):
+            return None
+    except UsageError as exc:
+        return str(exc)
+
+
+def _values(target: str, defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """Yield for each option of a target its name, its value without any flag, and where that comes from."""
     root = click.get_current_context().find_root()
-    defaults = project.defaults()[target]
     group = root.command
     command = group.get_command(root, target) if isinstance(group, click.Group) else None
     if command is None:
         return
-    with command.make_context(target, [], parent=root, default_map=defaults, resilient_parsing=True) as context:
+    with command.make_context(target, [], parent=root, default_map=dict(defaults), resilient_parsing=True) as context:
         for param in command.params:
-            name = str(param.name)
-            value, source = param.consume_value(context, {})
-            if source.name in {"DEFAULT", "COMMANDLINE"} or name == "files":
+            if param.name == "files":
                 continue
-            said = "[secret]" if any(word in name for word in SECRET) else param.type_cast_value(context, value)
-            where = PROJECT if source.name == "DEFAULT_MAP" else f"environment, {_names(param.envvar)}"
+            value, source = param.consume_value(context, {})
+            where = {"DEFAULT_MAP": PROJECT, "ENVIRONMENT": f"environment, {_names(param.envvar)}"}.get(source.name, "")
+            yield str(param.name), param.type_cast_value(context, value), where
+
+
+def _resolved(target: str, project: Project) -> Iterator[dict[str, Any]]:
+    """Yield each option of a target that is not at its default, and where its value comes from."""
+    for name, value, where in _values(target, project.defaults()[target]):
+        if where:
+            said = "[secret]" if any(word in name for word in SECRET) else value
             yield {"name": name, "value": said, "source": where}
 
 
@@ -109,12 +147,55 @@ def init(speech: Speech, _report: Report, files: tuple[Path, ...], **values: Any
     if target not in known:
         raise UsageError(f"there is no target {target!r}{nearest(target, known)}; there are: {', '.join(known)}")
     named = [str(each) for each in files] or _databases()
-    name = values["name"] or default_name([Path(each) for each in named])
-    text = _text(named, target, name)
+    look([Path(each) for each in named])
+    name = values["name"] or _name([Path(each) for each in named])
+    own: JSON = {"name": name, **_options(target, asked.own)}
+    said: JSON = {"databases": named, "target": target, "targets": {target: own}}
+    _require_right(Project.of(Document(path, said)))
+    own |= _answers(target, name, own)
     with told(f"{PROJECT!r} cannot be written"):
-        path.write_text(text, "utf-8")
-    Project.read(path)
+        path.write_text(_text(said), "utf-8")
     speech.answer(results.envelope("init", path=str(path), target=target, name=name, databases=named), [str(path)])
+
+
+def _name(files: Sequence[Path]) -> str:
+    """Return the only file's name; of several ask for one, or take the folder's."""
+    folder = Path.cwd().name
+    if len(files) == 1 or not folder:
+        return default_name(files)
+    return str(click.prompt("Name", default=folder, err=True)) if at_terminal() else folder
+
+
+def _options(target: str, said: Sequence[tuple[str, str]]) -> JSON:
+    """Return options of ``target`` as the file says them; what is not one of them is found when it is validated."""
+    import yaml  # noqa: PLC0415 - only here and for reading
+
+    from baked_publish.schema import schema  # noqa: PLC0415 - it imports the target
+
+    known = schema([target])["properties"]["targets"]["properties"][target]["properties"]
+    found: JSON = {}
+    for flag, text in said:
+        name = flag.removeprefix("--").replace("-", "_")
+        kind = known.get(name, {}).get("type")
+        if kind == "array":
+            found.setdefault(name, []).append(text)
+        else:
+            found[name] = text if kind == "string" else yaml.safe_load(text)
+    return found
+
+
+def _answers(target: str, name: str, said: JSON) -> JSON:
+    """Return what a person at a terminal answers for options of ``target`` that are needed and that nobody gave."""
+    if not at_terminal():
+        return {}
+    kind = plugins.load(target)
+    options = kind.complete(collect(kind.options, {name: value for name, value, _ in _values(target, said)}))
+    open_ones = [each.name for each in missing(options)]
+    with with_options(kind, completed(kind, options), name, Silent()) as publisher:
+        open_ones += publisher.lacking()
+        ask_for_the_rest(publisher)
+        answers: JSON = orjson.loads(orjson.dumps({each: getattr(publisher.given, each) for each in open_ones}))
+    return answers
 
 
 def _databases() -> list[str]:
@@ -124,8 +205,7 @@ def _databases() -> list[str]:
     return found
 
 
-def _text(databases: list[str], target: str, name: str) -> str:
+def _text(said: JSON) -> str:
     import yaml  # noqa: PLC0415 - only here and for reading
 
-    said = {"databases": databases, "target": target, "targets": {target: {"name": name}}}
     return HEAD + yaml.safe_dump(said, sort_keys=False, allow_unicode=True) + EXAMPLE

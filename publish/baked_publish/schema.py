@@ -6,8 +6,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
+from baked_core.settings import SETTINGS, Setting
 from baked_publish import plugins
 from baked_publish.bake import BakeOptions
+from baked_publish.config import IDLE_SETTINGS
 from baked_publish.deadline import Limit
 from baked_publish.expectations import Expectation
 from baked_publish.ingredients import Ingredients
@@ -27,11 +29,18 @@ PLAIN: Final[Mapping[Any, JSON]] = {
     Path: TEXT,
 }
 
+OF_SETTINGS: Final[Mapping[type, JSON]] = {
+    bool: {"enum": [True, False, "on", "off", "true", "false", 0, 1]},
+    int: {"type": ["integer", "string"]},
+    str: TEXT,
+}
+"""As the app reads them: Datasette's settings are often written as text."""
+
 
 def schema(targets: Iterable[str] | None = None) -> JSON:
     """Return the schema for a file with ``targets``, by default all that are installed."""
     names = sorted({each.target for each in plugins.installed()} if targets is None else targets)
-    own = {name: _object(_properties(plugins.load(name).options, named=True)) for name in names}
+    own = {name: _target(plugins.load(name).options) for name in names}
     wishes = {key: each for key, each in {**_properties(Wish), **_properties(Limit)}.items() if key in KEPT}
     site = {key: each for key, each in _properties(Ingredients).items() if key in SITE}
     properties: JSON = {
@@ -47,7 +56,7 @@ def schema(targets: Iterable[str] | None = None) -> JSON:
             "description": "A file, or metadata itself: titles, licences, descriptions.",
             "oneOf": [TEXT, {"type": "object"}],
         },
-        "settings": {"description": "Settings of the serving app by name.", "type": "object"},
+        "settings": {**_settings(), "description": "Settings of the serving app by name."},
         "bake": {**_object(_properties(BakeOptions)), "description": "How databases are frozen."},
         **site,
         **wishes,
@@ -62,6 +71,11 @@ def schema(targets: Iterable[str] | None = None) -> JSON:
     }
 
 
+def _target(options: type) -> JSON:
+    """Return the schema of one target's options; of a target that has none of its own, its name may stand alone."""
+    return {**_object(_properties(options, named=True)), "type": ["object", "null"]}
+
+
 def _database() -> JSON:
     """Return the schema of one database: a path, or a path with options of its own; keys are of an object alone."""
     about = "A path or glob; as keys and values, with options of the bake for these databases alone."
@@ -71,9 +85,25 @@ def _database() -> JSON:
 
 
 def _check() -> JSON:
-    kinds: JSON = _properties(Expectation)
-    expected = ("at_least", "at_most", "equals", "no_rows")
-    return {**_object(kinds), "required": ["sql"], "anyOf": [{"required": [each]} for each in expected]}
+    kinds: JSON = {**_properties(Expectation), "no_rows": {"const": True}}
+    values = [{"required": [each]} for each in ("at_least", "at_most", "equals")]
+    return {
+        **_object(kinds),
+        "required": ["sql"],
+        "anyOf": [*values, {"required": ["no_rows"]}],
+        "dependentSchemas": {"no_rows": {"not": {"anyOf": values}}},
+    }
+
+
+def _settings() -> JSON:
+    """Return the schema of the app's settings, those of Datasette's that do nothing here among them."""
+    idle: JSON = {name: {"description": f"Does nothing here: {why}."} for name, why in IDLE_SETTINGS.items()}
+    return _object({**idle, **{name: _setting(each) for name, each in SETTINGS.items()}})
+
+
+def _setting(setting: Setting) -> JSON:
+    about: JSON = {"description": setting.help, "default": setting.default}
+    return {**about, "enum": list(setting.choices)} if setting.choices else {**about, **OF_SETTINGS[setting.type]}
 
 
 def _object(properties: JSON) -> JSON:
@@ -88,6 +118,8 @@ def _properties(options: type, *, named: bool = False) -> JSON:
 
 def _property(each: Field[Any], hint: Any) -> JSON:
     about: JSON = {"description": each.metadata["help"]} if "help" in each.metadata else {}
+    bounds = zip(("minimum", "maximum"), each.metadata.get("bounds", ()), strict=False)
+    about |= {key: bound for key, bound in bounds if bound is not None}
     plain = each.default is not MISSING and isinstance(each.default, bool | int | float | str)
     return {**of_hint(hint), **about, **({"default": each.default} if plain else {})}
 
@@ -103,5 +135,6 @@ def of_hint(hint: Any) -> JSON:
     if origin is tuple:
         if arguments[-1] is Ellipsis:
             return {"type": "array", "items": of_hint(arguments[0])}
-        return {"type": "array", "prefixItems": [of_hint(each) for each in arguments], "minItems": len(arguments)}
+        parts, length = [of_hint(each) for each in arguments], len(arguments)
+        return {"type": "array", "prefixItems": parts, "minItems": length, "maxItems": length}
     return dict(PLAIN.get(hint, {}))

@@ -69,7 +69,7 @@ def snapshot(source: Path, workspace: Path, *, wait: float, report: Report) -> G
     Raises SourceError for a file that is missing, empty, not SQLite, encrypted, or locked for longer than ``wait``
     seconds; StorageError when a copy finds no room in ``workspace``; Moved when it is replaced meanwhile.
     """
-    if _header(source)[VERSIONS] == WAL:
+    if header(source)[VERSIONS] == WAL:
         yield Snapshot(_copied(source, workspace / "copy.db", wait, report), private=True)
         return
     with _locked(source, wait) as inode:
@@ -106,7 +106,7 @@ def storing(made: Path) -> Generator[None, None, None]:
         ) from exc
 
 
-def _header(source: Path) -> bytes:
+def header(source: Path) -> bytes:
     """Return the file's header, 100 bytes; refuse what is not SQLite."""
     try:
         with source.open("rb") as opened:

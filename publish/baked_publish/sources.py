@@ -8,6 +8,7 @@ from typing import Any, Final
 from baked_publish.convert import convert, convertible
 from baked_publish.errors import SourceError
 from baked_publish.report import Report
+from baked_publish.snapshot import header
 
 MAGIC: Final = b"SQLite format 3\x00"
 SUFFIXES: Final = {".db", ".sqlite", ".sqlite3"}
@@ -53,6 +54,19 @@ def gather(files: Sequence[Path], workspace: Path, report: Report) -> Inputs:
     inputs = _folder(folders[0]) if folders else Inputs(tuple(_source(file, workspace, report) for file in files))
     _require_distinct(inputs.sources)
     return inputs
+
+
+def look(files: Sequence[Path]) -> tuple[Source, ...]:
+    """Return the databases that :func:`gather` would find, nothing converted; raise SourceError as it would."""
+    folders = [file for file in files if file.is_dir()]
+    if folders and len(files) > 1:
+        raise SourceError(f"{str(folders[0])!r} is a folder: name one folder alone, or files")
+    sources = _folder(folders[0]).sources if folders else tuple(Source(file.stem, file, file) for file in files)
+    for source in sources:
+        if not _is_sqlite(source.path) and convertible(source.path) is None:
+            header(source.path)
+    _require_distinct(sources)
+    return sources
 
 
 def _folder(folder: Path) -> Inputs:

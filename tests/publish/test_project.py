@@ -171,6 +171,15 @@ WRONG = [
     ('name: "\\ud800"', "1:", "is nothing that JSON can say"),
     ("static: [1]", "1:", "static.0 is 1, it must be a text"),
     ("- a", "1:", "keys and values are needed"),
+    ("keep: -1", "1:", "keep is -1, it must be at least 0"),
+    ("max_row_loss: 101", "1:", "max_row_loss is 101, it must be at most 100"),
+    ("keep: true", "1:", "keep is true, it must be a whole number"),
+    ("name:", "1:", "name is empty, it must be a text"),
+    ("targets:\n  fly:\n    autostop: off", "3:", "autostop is false: write 'off' in quotes"),
+    ("targets: {cloudrun: {secret: [[A, b, c]]}}", "1:", "it must have 2 parts"),
+    ("checks: [{sql: select 1, at_least: 1, no_rows: true}]", "1:", "asks for no rows and for a value as well"),
+    ("checks: [{sql: select 1, no_rows: false}]", "1:", "no_rows is false, it must be true"),
+    ("name: x\n  keep: 3", "2:", "mapping values are not allowed here"),
 ]
 
 
@@ -277,6 +286,22 @@ def test_init_writes_a_file_that_is_right(tmp_path: Path) -> None:
     assert "--overwrite" in said(tmp_path, {}, "init", code=2)["error"]["message"]
     said(tmp_path, {}, "init", "votes.db", "--to", "docker", "--name", "polls", "--overwrite")
     assert Project.read(tmp_path / "publish.yaml").target == "docker"
+
+
+def test_init_takes_options_of_the_target_and_writes_nothing_that_is_wrong(tmp_path: Path) -> None:
+    make_database(tmp_path / "votes.db", 1)
+    said(tmp_path, {}, "init", "--to", "cloudrun", "-o", "region", "europe-west1", "-o", "max-instances", 3)
+    text = (tmp_path / "publish.yaml").read_text()
+    assert "    region: europe-west1\n    max_instances: 3\n" in text
+    (tmp_path / "publish.yaml").unlink()
+    for words, code, told in (
+        (("no.db",), 3, "there is no file 'no.db'"),
+        (("--to", "fly", "--name", "Bad Name"), 4, "'Bad Name' cannot be an app's name"),
+        (("--to", "fly", "-o", "regoin", "ams"), 4, "did you mean 'region'?"),
+        (("--to", "fly", "-o", "memory", "lots"), 4, "it must be a whole number"),
+    ):
+        assert told in said(tmp_path, {}, "init", *words, code=code)["error"]["message"]
+        assert not (tmp_path / "publish.yaml").exists()
 
 
 def test_the_schema_is_one_and_lies_beside_the_documentation() -> None:
