@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
@@ -20,6 +20,10 @@ from baked_publish.report import Report
 
 if TYPE_CHECKING:
     import httpx
+
+
+PATIENCE: Final = 30.0
+"""Seconds without a sign of life, for what a visitor could ask as well."""
 
 
 class Can(Enum):
@@ -161,6 +165,11 @@ class Publisher(Protocol):
         ...
 
 
+def patience(url: str, http: "httpx.Client") -> "httpx.Timeout | float":
+    """Return how long an answer may take: what counts and hashes all there is takes as long as it takes."""
+    return http.timeout if "/-/verify" in url else PATIENCE
+
+
 class BasePublisher:
     """Defaults for all but ``pack``, ``live``, ``stage`` and ``promote``."""
 
@@ -221,7 +230,8 @@ class BasePublisher:
         import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
 
         try:
-            response = self.http.get(at.url.rstrip("/") + path, headers=dict(headers))
+            url = at.url.rstrip("/") + path
+            response = self.http.get(url, headers=dict(headers), timeout=patience(url, self.http))
         except httpx.HTTPError as exc:
             raise TargetError(f"{at.url}{path} did not answer: {exc}") from exc
         if response.status_code not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:

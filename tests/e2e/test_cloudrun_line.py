@@ -381,6 +381,7 @@ def test_a_log_tells_what_the_server_wrote(shop: Shop) -> None:
     database = make_database(shop.folder / "data.db", 1)
     bake = lambda: baking((database,), Ingredients(plugins_dir=plugins), BakeOptions(), Silent())  # noqa: E731
     pipeline.publish(shop.publisher(), bake, Wish(), Silent())
+    shop.google.unsearched = 2
     done = program("logs", "cloudrun", "data", "--region", "europe-west1", env=environment(shop))
     assert done.returncode == 0, done.stderr
     revision = shop.live().revision

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from google.cloud import run_v2
 
@@ -15,9 +16,11 @@ from baked_publish.cloudrun.options import CloudRunOptions, bytes_of, require_na
 from baked_publish.cloudrun.roster import OPTIONS, Revision, Roster
 from baked_publish.cloudrun.template import about, template
 from baked_publish.cloudrun.traffic import Share, Traffic, links, settled
+from baked_publish.cloudrun.visit import Visitor
 from baked_publish.engine.container import TOKEN as TOKEN_NAME
 from baked_publish.errors import TargetError, UsageError
 from baked_publish.prices import CLOUD_RUN_FIRST_TIER
+from baked_publish.vendors.google_login import Login
 
 IMAGE = "europe-west1-docker.pkg.dev/p/baked-data/data@sha256:" + "a" * 64
 PATH = "projects/p/locations/europe-west1/services/data"
@@ -286,6 +289,30 @@ def test_a_canary_needs_something_live_beside_it() -> None:
     seen = roster(Traffic((Share("data-r000001", 100, "r000001"),)), Ledger(), "data-r000001")
     with pytest.raises(TargetError, match="a canary needs what it is beside"):
         edits.shared(seen, "data-r000001", 10)
+
+
+# Visits
+
+
+def test_a_verification_that_takes_longer_than_a_request_may_is_told_with_what_to_do() -> None:
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(504, text="upstream"))) as http:
+        visitor = Visitor(http, Login("nobody", None))
+        with pytest.raises(TargetError, match="answered 504: upstream; requests get no more time than --timeout says"):
+            visitor.get("https://r1", "https://data", "/-/verify", {})
+
+
+def test_only_a_verification_may_take_as_long_as_it_takes() -> None:
+    asked: dict[str, Any] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked[request.url.path] = request.extensions["timeout"]["read"]
+        return httpx.Response(200)
+
+    with httpx.Client(transport=httpx.MockTransport(answer), timeout=1800) as http:
+        visitor = Visitor(http, Login("nobody", None))
+        visitor.get("https://r1", "https://data", "/-/verify?_only=query", {})
+        visitor.wait("https://r1", "https://data", 1.0)
+    assert asked == {"/-/verify": 1800, "/-/healthz": 30}
 
 
 # Prices

@@ -15,6 +15,7 @@ import click
 import faulty_registry
 import httpx
 import pytest
+from fly_api import Problem
 from fly_cloud import App, Cloud
 from fly_vm import Lease, Vm
 from line import LIMIT, Client, make_database, program, result
@@ -350,6 +351,28 @@ def test_machines_that_the_list_does_not_show_yet_are_waited_for(
     flight.cloud.unlisted = 2
     assert flight.publish(1, machines=2).action == "published"
     assert [vm.cordoned for vm in flight.machines] == [False, False]
+
+
+def test_images_of_deployments_that_are_forgotten_go_as_well(flight: Flight) -> None:
+    for version in (1, 2, 3):
+        flight.publish(version, Wish(keep=1))
+    held = flight.cloud.ground.registry.folder / "docker/registry/v2/repositories/data/_manifests/revisions/sha256"
+    kept = {each.artifact_digest for each in flight.publisher().history()}
+    gone = {each.parent.name for each in held.glob("*/link")} - kept
+    assert (len(kept), gone) == (2, set())
+
+
+@pytest.mark.parametrize("lost", ["/apps", "/ip_assignments"])
+def test_what_was_made_though_its_answer_got_lost_is_taken(flight: Flight, lost: str) -> None:
+    made = {"/apps": flight.cloud.create_app, "/ip_assignments": flight.cloud.assign}[lost]
+
+    def spoiled(*about: Any) -> Any:
+        made(*about)
+        raise Problem(502, "the answer got lost")
+
+    setattr(flight.cloud, made.__name__, spoiled)
+    assert flight.publish(1).action == "published"
+    assert len(flight.app.ips) == 2
 
 
 def test_a_preview_is_not_shown_where_somebody_else_has_visitors(flight: Flight) -> None:

@@ -123,3 +123,12 @@ def test_a_state_folder_has_one_name_for_good(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     assert place(tmp_path) == place(tmp_path) != place(tmp_path / "other")
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["place"]
+
+
+def test_a_state_folder_that_was_copied_to_another_machine_is_another_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = place(tmp_path)
+    assert place(tmp_path) == here
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    assert place(tmp_path) not in {here, ""}

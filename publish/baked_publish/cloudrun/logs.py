@@ -9,6 +9,9 @@ from baked_publish.vendors.google_api import Api, endpoint
 
 MOST: Final = 1000
 """Lines shown of what was written before."""
+LOOKS: Final = 20
+"""Empty pages that are turned: a log that was not searched to its end says that there is more, and shows nothing yet
+(cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list)."""
 POLL: Final = 2.0
 """Seconds between two looks at a log that is followed."""
 JSON = Mapping[str, Any]
@@ -36,13 +39,18 @@ def _entries(api: Api, project: str, service: str, since: str) -> list[JSON]:
         f'resource.labels.service_name="{service}"',
         *([f'timestamp>="{since}"'] if since else []),
     ]
-    body = {
+    body: dict[str, Any] = {
         "resourceNames": [f"projects/{project}"],
         "filter": " AND ".join(asked),
         "orderBy": "timestamp asc" if since else "timestamp desc",
         "pageSize": MOST,
     }
-    found = list(items(api.call("POST", f"{endpoint('logging')}/v2/entries:list", body), "entries"))
+    for _ in range(LOOKS):
+        told = api.call("POST", f"{endpoint('logging')}/v2/entries:list", body)
+        found = list(items(told, "entries"))
+        if found or not told.get("nextPageToken"):
+            break
+        body["pageToken"] = str(told["nextPageToken"])
     return found if since else found[::-1]
 
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from baked_publish.errors import StageError, TargetError
+from baked_publish.publisher import patience
 from baked_publish.vendors.google_login import Login
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Visitor:
         import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
 
         try:
-            return self._http.get(url, headers=dict(headers))
+            return self._http.get(url, headers=dict(headers), timeout=patience(url, self._http))
         except httpx.HTTPError as exc:
             raise TargetError(f"{url} did not answer: {exc}") from exc
 

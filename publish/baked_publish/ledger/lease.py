@@ -61,14 +61,17 @@ class Lease:
 
 
 def place(folder: Path) -> str:
-    """Return the name of a state folder, made once: this machine's name and a random part."""
+    """Return the name of a state folder: this machine's name, and a random part that is made once.
+
+    A folder that was copied to another machine, as caches of workflows are, is another place there.
+    """
     file = folder / "place"
     with told(f"{str(file)!r} cannot be used", "set BAKED_STATE_HOME to a folder of yours"), suppress(FileExistsError):
         beside = folder / f".place.{os.getpid()}"
-        write(beside, f"{socket.gethostname()} {secrets.token_hex(8)}".encode())
+        write(beside, secrets.token_hex(8).encode())
         try:
             os.link(beside, file)  # of two processes that come at once, the first names it
         finally:
             beside.unlink()
     with told(f"{str(file)!r} cannot be read", "set BAKED_STATE_HOME to a folder of yours"):
-        return file.read_text()
+        return f"{socket.gethostname()} {file.read_text().rpartition(' ')[2]}"

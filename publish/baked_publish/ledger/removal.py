@@ -13,18 +13,18 @@ MOST: Final = 200
 JSON = dict[str, list[dict[str, Any]]]
 
 
-def remove(repository: Repository, images: Collection[str]) -> None:
+def remove(repository: Repository, images: Collection[str], own: Collection[str] = ()) -> None:
     """Remove the manifests of ``images``, by digest, and what belongs to them alone; the registry keeps the blobs.
 
-    What a tag still names, by itself or by an index such as a ledger, stays. Raises TargetError if the registry
-    removes nothing.
+    What a tag still names, by itself or by an index such as a ledger, stays, but for the tags ``own``, which go with
+    their images. Raises TargetError if the registry removes nothing.
     """
     tags = set(repository.tags(MOST + 1)) if images else set[str]()
     if not images or len(tags) > MOST:
         return
     documents = {_documents_of(image) for image in images} & tags
     going = dict.fromkeys([*_named(repository, documents), *_named(repository, images)])
-    kept = set(_named(repository, tags - documents))
+    kept = set(_named(repository, tags - documents - set(own)))
     for digest in going:
         if digest not in kept:
             repository.delete(digest)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from baked_publish.deployment import Change
-from baked_publish.errors import NotFoundError, PublishError
+from baked_publish.errors import NotFoundError, PublishError, TargetError
 from baked_publish.report import Report
 from baked_publish.vendors.fly import Fly
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 URL: Final = "https://{app}.fly.dev"
 PATIENCE: Final = 10.0
 """Seconds that one question may take; the first one starts a machine that was stopped."""
+PRIVATE: Final = "fdaa:"
+"""How addresses begin that lead to an app from within its organization alone."""
 KINDS: Final = ("v6", "shared_v4")
 """What an app needs to be found, both for nothing."""
 
@@ -25,12 +27,25 @@ def open_app(fly: Fly, app: str, org: str) -> None:
     try:
         fly.app(app)
     except NotFoundError:
-        fly.create_app(app, org)
-    there = fly.addresses(app)
-    kinds = {"shared_v4" if each.get("shared") else "v6" if ":" in str(each.get("ip")) else "v4" for each in there}
+        try:
+            fly.create_app(app, org)
+        except TargetError:  # its answer got lost, or another publish was faster: then it is there
+            if app not in {each.get("name") for each in fly.apps(org)}:
+                raise
     for kind in KINDS:
-        if kind not in kinds and not (kind == "shared_v4" and "v4" in kinds):
-            fly.assign(app, kind)
+        if kind in _lacking(fly, app):
+            try:
+                fly.assign(app, kind)
+            except TargetError:  # the same
+                if kind in _lacking(fly, app):
+                    raise
+
+
+def _lacking(fly: Fly, app: str) -> set[str]:
+    """Return the kinds of address that an app needs and has not."""
+    public = [each for each in fly.addresses(app) if not str(each["ip"]).startswith(PRIVATE)]
+    there = {"shared_v4" if each.get("shared") else "v6" if ":" in str(each["ip"]) else "v4" for each in public}
+    return {kind for kind in KINDS if kind not in there and not (kind == "shared_v4" and "v4" in there)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The store: the images of an app, in Fly's registry, under the login of the API."""
 
 import os
+from collections.abc import Collection
 from typing import Any, Final, cast
 
 import orjson
@@ -65,10 +66,10 @@ class Store:
         """Tell whether an image is there."""
         return self.repository.writing.find(digest) is not None
 
-    def drop(self, digests: set[str]) -> None:
-        """Remove images, if the registry removes anything: they are forgotten already."""
+    def drop(self, digests: set[str], revisions: Collection[str]) -> None:
+        """Remove images with the tags of their revisions, if the registry removes anything: they are forgotten."""
         try:
-            remove(self.repository.writing, digests)
+            remove(self.repository.writing, digests, [_tag_of(each) for each in revisions])
         except PublishError as exc:
             self._report.detail(f"{len(digests)} images that nobody needs stay in {self.repository.name}: {exc}")
 
@@ -76,9 +77,13 @@ class Store:
         """Name an image; machines are made by its digest, so that a failure is a detail."""
         try:
             kind = manifest.descriptor.media_type
-            self.repository.writing.put(f"baked-{revision}", manifest.read(), kind, settle=False)
+            self.repository.writing.put(_tag_of(revision), manifest.read(), kind, settle=False)
         except (NotFoundError, TargetError) as exc:
             self._report.detail(f"the image has no tag: {exc}")
+
+
+def _tag_of(revision: str) -> str:
+    return f"baked-{revision}"
 
 
 def require_size(image: Image) -> None:

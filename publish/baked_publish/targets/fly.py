@@ -259,7 +259,8 @@ class FlyPublisher(BasePublisher):
         for each in live.machines:
             self._fly.note(self.name, each.id, PAST, past_text(past[:keep]))
         needed = {each.record.image for each in fleet.groups} | {each.record.image for each in past[:keep]}
-        self._store(self.name).drop({each.record.image for each in past[keep:]} - needed)
+        gone = [each.record for each in past[keep:] if each.record.image not in needed]
+        self._store(self.name).drop({each.image for each in gone}, [each.revision for each in gone])
 
     def unpublish(self) -> None:
         """Remove the app with all that is in it, or our machines alone where somebody else has some there."""
