@@ -6,6 +6,7 @@ a known one is an error that names it: a typo never passes silently. Any other i
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +74,8 @@ class Config:
     """Keys of the publisher's own among the metadata, with their places: kept for templates, they mean nothing here."""
     idle: tuple[str, ...] = ()
     """Settings of Datasette's that do nothing here."""
+    where: "Place" = field(default=lambda _: "", compare=False, repr=False)
+    """Tells file and line of a key, before what is wrong with it; nothing where no file holds it."""
 
     def check(self, databases: Mapping[str, Database]) -> Iterator[str]:
         """Yield a warning for each key, database, table and column that the metadata names and nobody has."""
@@ -102,8 +105,8 @@ class Config:
 
     def require_permissions(self, databases: Mapping[str, Database], report: Report) -> None:
         """Raise ConfigError for a permission of something that is not there: what it should keep would be public."""
-        for wrong in permitted.misplaced(self.metadata, databases):
-            raise ConfigError(wrong)
+        for at, wrong in permitted.misplaced(self.metadata, databases):
+            raise ConfigError(f"{self.where(at)}{wrong}")
         if permitted.unreachable(self.metadata):
             report.warning("metadata asks who a reader is, but there are no tokens: only a plugin can tell")
 
@@ -167,7 +170,13 @@ def load(
         merged = merge(merged, {key: each for key, each in value.items() if key != "settings"})
     values |= {name: _setting(name, text) for name, text in settings}
     differing = {name: value for name, value in values.items() if value != SETTINGS[name].default}
-    return Config(merged, differing, tuple(dict.fromkeys(own)), tuple(dict.fromkeys(idle)))
+    return Config(merged, differing, tuple(dict.fromkeys(own)), tuple(dict.fromkeys(idle)), partial(_where, said))
+
+
+def _where(said: Sequence[tuple[JSON, Place]], at: tuple[str, ...]) -> str:
+    """Return the place of a key in the strongest file that holds it."""
+    places = [place(at) for value, place in said if at[-1] in reduce(inner, at[:-1], value)]
+    return f"{places[-1]}: " if places else ""
 
 
 @dataclass(frozen=True, slots=True)

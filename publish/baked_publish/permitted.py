@@ -79,20 +79,26 @@ def keys(level: str) -> Mapping[str, tuple[Callable[[Any], bool], str]]:
     return {**found, "tokens": (is_tokens, TOKENS)} if level == "file" else found
 
 
-def misplaced(metadata: Mapping[str, Any], databases: Mapping[str, Database]) -> Iterator[str]:
-    """Yield what is wrong with permissions of things that are not there, or that could not be kept."""
+def misplaced(metadata: Mapping[str, Any], databases: Mapping[str, Database]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what is wrong with permissions of things that are not there, or that could not be kept, by their keys."""
     for name, about in metadata.get("databases", {}).items():
-        tables = about.get("tables", {})
+        tables, at = about.get("tables", {}), ("databases", name)
         if name not in databases:
             if _OF_TABLES & about.keys() or any(_OF_TABLES & each.keys() for each in tables.values()):
-                yield f"permissions are given for a database {name!r} that is not published{nearest(name, databases)}"
+                near = nearest(name, databases)
+                yield at, f"permissions are given for a database {name!r} that is not published{near}"
             continue
         known = {**databases[name].tables, **databases[name].views}
         for table, said in tables.items():
+            below = (*at, "tables", table)
             if _OF_TABLES & said.keys() and table not in known:
-                yield f"permissions are given for a table {name}.{table} that is not there{nearest(table, known)}"
+                yield (
+                    below,
+                    f"permissions are given for a table {name}.{table} that is not there{nearest(table, known)}",
+                )
             elif said.get("hidden_columns"):
-                yield from _unhidable(f"{name}.{table}", known[table], said["hidden_columns"])
+                wrong = _unhidable(f"{name}.{table}", known[table], said["hidden_columns"])
+                yield from (((*below, "hidden_columns"), each) for each in wrong)
 
 
 def _unhidable(where: str, table: Any, columns: list[str]) -> Iterator[str]:

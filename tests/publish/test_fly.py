@@ -364,7 +364,7 @@ def test_images_of_deployments_that_are_forgotten_go_as_well(flight: Flight) -> 
 
 @pytest.mark.parametrize("lost", ["/apps", "/ip_assignments"])
 def test_what_was_made_though_its_answer_got_lost_is_taken(flight: Flight, lost: str) -> None:
-    made = {"/apps": flight.cloud.create_app, "/ip_assignments": flight.cloud.assign}[lost]
+    made: Any = {"/apps": flight.cloud.create_app, "/ip_assignments": flight.cloud.assign}[lost]
 
     def spoiled(*about: Any) -> Any:
         made(*about)

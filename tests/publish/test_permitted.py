@@ -1,5 +1,6 @@
 """Permissions in the metadata: each kind of mistake is an error, because what is ignored would be public."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,11 @@ def test_blocks_of_two_files_are_never_mixed(tmp_path: Path) -> None:
     assert found["allow"] == {"id": "alice"}
     assert found["permissions"] == {"view-table": {"id": "alice"}, "view-query": False}
     assert found["tokens"] == {"alice": {"$env": "NEW"}}
+
+
+def test_a_permission_of_what_is_not_there_is_told_with_its_line(tmp_path: Path) -> None:
+    weak, strong = tmp_path / "weak.yml", tmp_path / "strong.yml"
+    weak.write_text("databases:\n  d:\n    tables:\n      tt:\n        allow: false\n")
+    strong.write_text("title: Ours\n")
+    with pytest.raises(ConfigError, match=rf"{re.escape(str(weak))}:4: permissions are given for a table d\.tt "):
+        load((strong, weak)).require_permissions(DATABASES, Silent())

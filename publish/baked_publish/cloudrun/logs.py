@@ -45,6 +45,7 @@ def _entries(api: Api, project: str, service: str, since: str) -> list[JSON]:
         "orderBy": "timestamp asc" if since else "timestamp desc",
         "pageSize": MOST,
     }
+    found: list[JSON] = []
     for _ in range(LOOKS):
         told = api.call("POST", f"{endpoint('logging')}/v2/entries:list", body)
         found = list(items(told, "entries"))
