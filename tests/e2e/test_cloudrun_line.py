@@ -248,11 +248,17 @@ def test_the_repository_keeps_as_many_images_as_the_publish_that_keeps_most(shop
     def kept() -> int:
         rules = shop.google.storage.get("projects/clouds-test/locations/europe-west1", "baked-data")["cleanupPolicies"]
         assert rules["baked-data-old"]["action"] == "DELETE"
+        assert rules["baked-data-old"]["condition"]["tagState"] == "UNTAGGED"
         count: int = rules["baked-data-newest"]["mostRecentVersions"]["keepCount"]
         return count
 
     shop.publish(1, Wish(keep=1))
     assert kept() == (1 + 1) * VERSIONS
+    preview = shop.publish(4, Wish(preview=True)).at
+    assert preview is not None
+    tags = shop.google.runtime.ground.registry.json("clouds-test/baked-data/data/tags/list")["tags"]
+    held = {f"held-{each.artifact_digest[:12]}" for each in (shop.live(), preview)}
+    assert held <= set(tags)
     path = "projects/clouds-test/locations/europe-west1/repositories/baked-data"
     rules = shop.google.storage.repositories[path]["cleanupPolicies"]
     rules["theirs"] = {"id": "theirs", "action": "KEEP", "condition": {"tagPrefixes": ["release"]}}

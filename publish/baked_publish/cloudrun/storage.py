@@ -29,6 +29,8 @@ OURS: Final = "Images made by baked-data"
 """What a repository says that was made here."""
 NEWEST, OLD = "baked-data-newest", "baked-data-old"
 """Its rules; what a KEEP names stays whatever a DELETE says: artifact-registry/docs/repositories/cleanup-policy."""
+HELD: Final = "held-"
+"""How the tag of an image begins that was live, or is a preview: what has none was given up."""
 VERSIONS: Final = 3
 """Versions that one image counts as, with the documents about it."""
 JSON = Mapping[str, Any]
@@ -75,7 +77,7 @@ class Storage:
                 raise
 
     def keep_newest(self, keep: int) -> None:
-        """See that the registry removes what is old, but for the live and ``keep`` old images of each service.
+        """See that the registry removes what is old, but for held images and the ``keep`` + 1 newest of each service.
 
         Only of a repository that was made here; where another service of it keeps more, that many stay.
         """
@@ -88,7 +90,7 @@ class Storage:
         rules = {
             **others,
             NEWEST: {"id": NEWEST, "action": "KEEP", "mostRecentVersions": {"keepCount": wanted}},
-            OLD: {"id": OLD, "action": "DELETE", "condition": {"olderThan": GRACE}},
+            OLD: {"id": OLD, "action": "DELETE", "condition": {"olderThan": GRACE, "tagState": "UNTAGGED"}},
         }
         self._api.call("PATCH", self.url, {"cleanupPolicies": rules}, updateMask="cleanupPolicies")
 
@@ -111,6 +113,14 @@ class Storage:
         except PublishError as exc:
             report.warning(f"a document about the image was not attached: {exc}")
         return f"{self.image}@sha256:{image.digest}"
+
+    def hold(self, digest: str, report: Report) -> None:
+        """Give an image a tag, with which no clean-up rule takes it, however many were pushed since."""
+        try:
+            there, data = self.repository.manifest(digest)
+            self.repository.writing.put(HELD + digest.rpartition(":")[2][:12], data, there.media_type, settle=False)
+        except PublishError as exc:
+            report.detail(f"the image has no tag, and may be cleaned up when it is old: {exc}")
 
     def remove(self, digests: Collection[str]) -> None:
         """Remove images of the service by digest, with what is told about them; what is gone already is no failure."""

@@ -197,6 +197,7 @@ class CloudRunPublisher(BasePublisher):
     def keep(self, candidate: Candidate) -> Candidate:
         """Mark ``candidate`` as a preview in the ledger."""
         if not candidate.kept:
+            self._storage.hold(f"sha256:{candidate.artifact_digest}", self.report)
             self._service.change(lambda roster: edits.kept(roster, candidate.revision))
         return replace(candidate, kept=True)
 
@@ -209,6 +210,8 @@ class CloudRunPublisher(BasePublisher):
         seen = self._service.look()
         made = _found(seen, revision)
         recalled = bool(seen.entry(revision).promoted) and made != seen.live
+        if not recalled:
+            self._storage.hold(made.digest, self.report)
         roster = Promotion(self._service, self.given.tags, self.report).run(made, recalled=recalled)
         deployment = roster.deployment(_found(roster, revision))
         aftermath = Aftermath(self._api, self._visitor, self.given, self.report)
