@@ -14,6 +14,9 @@ from line import LIMIT, SOMEBODY, make_database, program, result
 from runtime import need, running
 
 from baked_publish.images.config import BUNDLE_DIGEST
+from baked_publish.images.templates import engine
+from baked_publish.images.wheels import SHIPPED, Requirements
+from baked_publish.registry.descriptor import Platform
 
 ROOT = Path(__file__).parents[2]
 BOTH = ("--platform", "linux/amd64", "--platform", "linux/arm64")
@@ -49,7 +52,7 @@ def test_a_runtime_without_an_engine_runs_the_layout_locked_down(words: list[str
 
 
 def test_a_container_compiles_nothing(words: list[str], tmp_path: Path) -> None:
-    """Python says of each module where its code comes from: a source, if it had to be compiled."""
+    """Python says of each module and template where its code comes from: a source, if it had to be compiled."""
     result(*words, "-o", "out/")
     with running(tmp_path / "out", "latest", tmp_path, {"PYTHONVERBOSE": "1"}) as url:
         for page in ("", "/data/items", "/data/items.csv?_stream=1", "/data/-/query?sql=select+1", "/-/openapi.json"):
@@ -60,6 +63,8 @@ def test_a_container_compiles_nothing(words: list[str], tmp_path: Path) -> None:
     assert {each for each in loaded if each.endswith(".py")} <= of_debian
     assert sum(each.startswith("/usr/lib/python3.11/") for each in loaded) > 100
     assert sum(each.startswith("/opt/baked/") for each in loaded) > 100
+    ships = engine(Requirements(SHIPPED.read_text("utf-8"), Platform("linux", "amd64"), "3.11"))
+    assert (sum("/templates/compiled/" in each for each in loaded) > 4) is bool(ships)
 
 
 @pytest.mark.parametrize(("file", "name"), [("My Data (2).db", "my-data-2"), ("Ü.db", "data"), ("a_b.c.db", "a-b-c")])

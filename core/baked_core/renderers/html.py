@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, Template, TemplateError
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, Template, TemplateError
 from markupsafe import Markup
 
 from baked_core import static
@@ -34,6 +34,7 @@ from baked_core.renderers.heads import Heads
 from baked_core.renderers.linked_data import canonical, linked_data
 from baked_core.renderers.links import carried, links
 from baked_core.renderers.naming import css_class, rows_templates, template_names
+from baked_core.renderers.shipped import FILTERS, OPTIONS, Shipped
 from baked_core.request import Request
 from baked_core.static import templates
 from baked_core.strings import of_site
@@ -139,20 +140,15 @@ class Html:
 
     @cached_property
     def _environment(self) -> Environment:
-        ours = FileSystemLoader(templates())
-        loaders = [ours, PrefixLoader({"default": ours}, delimiter=":")]
+        shipped = Shipped(templates())
+        loaders: list[BaseLoader] = [shipped, PrefixLoader({"default": shipped}, delimiter=":")]
         if self._site is not None and self._site.is_dir():
             loaders.insert(0, FileSystemLoader(self._site))
-        environment = _Templates(
-            loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
-        )
+        environment = _Templates(loader=ChoiceLoader(loaders), auto_reload=False, **OPTIONS)
         globals_: dict[str, Any] = {"say": self._say, "once": self._once}
         environment.globals.update(globals_)
-        environment.filters["number"] = self._say.number
-        environment.filters["date"] = self._say.date
-        environment.filters["bytes"] = size
-        environment.filters["json"] = pretty
-        environment.filters["paragraphs"] = paragraphs
+        ours = (self._say.number, self._say.date, size, pretty, paragraphs)
+        environment.filters.update(zip(FILTERS, ours, strict=True))
         return environment
 
 

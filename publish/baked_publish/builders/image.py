@@ -29,6 +29,7 @@ from baked_publish.images.options import ImageOptions
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.sbom import attach, sbom
 from baked_publish.images.tarball import Entry, tarball
+from baked_publish.images.templates import compiled_templates, engine
 from baked_publish.images.wheels import Requirements, install, require_platform, requirements
 from baked_publish.images.whence import wanted_base
 from baked_publish.registry.content import Blob, Tree
@@ -147,8 +148,10 @@ def drafts(bundle: Bundle, made: Made, options: ImageOptions, report: Report) ->
     for about, prefix in (("the serving app", "app/"), ("the site", "site/")):
         entries = [Entry.baked(BUNDLE, file) for file in bundle.files if file.path.startswith(prefix)]
         if entries:
-            key = key_of(prefix, key_of_entries(entries), python, compiler)
-            yield Draft(about, key, partial(_compiled, entries, python, report), sum(entry.size for entry in entries))
+            jinja = engine(made.requirements) if prefix == "app/" else ""
+            key = key_of(prefix, key_of_entries(entries), python, compiler, jinja)
+            tar = partial(_compiled, entries, python, report, templates=bool(jinja))
+            yield Draft(about, key, tar, sum(entry.size for entry in entries))
     for file in bundle.files:
         if file.path.startswith("databases/"):
             yield draft_of(f"database {Path(file.path).name.removesuffix('.db')}", [Entry.baked(BUNDLE, file)])
@@ -211,6 +214,10 @@ def _packages(wanted: Requirements, report: Report) -> Generator[Iterator[bytes]
 
 
 @contextmanager
-def _compiled(entries: Sequence[Entry], python: str, report: Report) -> Generator[Iterator[bytes], None, None]:
-    with TemporaryDirectory(prefix="baked-") as workspace:
-        yield tarball([*entries, *bytecode(entries, python, Path(workspace), report)])
+def _compiled(
+    entries: Sequence[Entry], python: str, report: Report, *, templates: bool
+) -> Generator[Iterator[bytes], None, None]:
+    with TemporaryDirectory(prefix="baked-") as folder:
+        workspace = Path(folder)
+        made = [*entries, *(compiled_templates(entries, workspace / "templates") if templates else ())]
+        yield tarball([*made, *bytecode(made, python, workspace / "bytecode", report)])
