@@ -136,7 +136,7 @@ def _eject(speech: Speech, report: Report, files: tuple[Path, ...], folder: Path
     name = _named(values["name"] or _plain(default_name(files)))
     _check_free(folder, files, as_folder=True)
     wished = recipe(values)
-    if wished.options.base_image.startswith("oci:"):
+    if (wished.options.base_image or "").startswith("oci:"):
         raise UsageError(
             f"a Dockerfile cannot begin from {wished.options.base_image!r}, a folder of this machine: push it to a "
             "registry, and name it there with --base-image"

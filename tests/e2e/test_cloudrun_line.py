@@ -118,7 +118,7 @@ def test_the_program_publishes_shows_and_removes_a_service(shop: Shop) -> None:
 
 
 def environment(shop: Shop) -> dict[str, str]:
-    return {"BAKED_BASE_IMAGE": shop.options.base_image}
+    return {"BAKED_BASE_IMAGE": str(shop.options.base_image)}
 
 
 def test_what_is_missing_is_listed_whole_where_nobody_can_be_asked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

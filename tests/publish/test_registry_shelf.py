@@ -242,14 +242,14 @@ def publishing(repo: Repo, number: int) -> "subprocess.Popen[str]":
     folder = repo.folder / str(number)
     folder.mkdir()
     database = make_database(folder / "data.db", number)
-    words = [*PROGRAM, "registry", str(database), repo.name(), "--base-image", repo.options.base_image, "--json"]
+    words = [*PROGRAM, "registry", str(database), repo.name(), "--base-image", str(repo.options.base_image), "--json"]
     env = {**os.environ, "BAKED_STATE_HOME": str(folder / "state")}
     return subprocess.Popen(words, cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def test_the_program_prints_the_digest_and_answers_for_it(repo: Repo) -> None:
     database = make_database(repo.folder / "data.db", 1)
-    flags = ["--base-image", repo.options.base_image]
+    flags = ["--base-image", str(repo.options.base_image)]
     done = program("registry", database, repo.name(), *flags, cwd=repo.folder)
     assert done.stdout == f"{repo.name()}@{repo.digest()}\n", done.stderr
     told = result("status", "registry", repo.name())

@@ -31,7 +31,7 @@ from baked_publish.images.sbom import attach, sbom
 from baked_publish.images.tarball import Entry, tarball
 from baked_publish.images.templates import compiled_templates, engine
 from baked_publish.images.wheels import Requirements, install, require_platform, requirements
-from baked_publish.images.whence import wanted_base
+from baked_publish.images.whence import default_base, wanted_base
 from baked_publish.registry.content import Blob, Tree
 from baked_publish.registry.descriptor import (
     DOCKER_LAYER,
@@ -100,7 +100,7 @@ def resolve(recipe: ImageRecipe, lock: Lock, report: Report) -> tuple[list[Made]
     options, made = recipe.options, list[Made]()
     for platform in recipe.platforms:
         require_platform(platform)
-    wanted = wanted_base(options.base_image)
+    wanted = wanted_base(options.base_image or default_base(lock.bases))
     for platform in recipe.platforms:
         base = base_image(wanted, platform, lock.bases.get(wanted.asked), report)
         lock = lock if DIGEST in wanted.asked else lock.with_base(wanted.asked, base.digest)

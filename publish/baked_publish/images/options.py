@@ -1,12 +1,10 @@
 """Image options: the flags of whatever builds an Image."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from baked_publish.options import option
 
-DEFAULT_BASE: Final = "python:3.14-slim"
-"""The newest CPython for which everything that the app needs has wheels."""
 Builder = Literal["wheels", "docker"]
 
 
@@ -14,9 +12,9 @@ Builder = Literal["wheels", "docker"]
 class ImageOptions:
     """What an Image is built of; all of it is in the Image's digest, so none of it is in the release once more."""
 
-    base_image: str = option(
-        DEFAULT_BASE,
-        "Image to build on: a reference, or oci:DIR[:TAG] for a layout on disk.",
+    base_image: str | None = option(
+        None,
+        "Image to build on: a reference, or oci:DIR[:TAG] for a layout on disk; by default this Python, slim.",
         envvar="BAKED_BASE_IMAGE",
         release=False,
     )

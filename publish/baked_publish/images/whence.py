@@ -1,15 +1,32 @@
 """Whence a base image comes: a registry's reference, or ``oci:DIR[:TAG]`` for a layout on this disk."""
 
-from collections.abc import Generator
+import re
+import sys
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from baked_publish.errors import ConfigError, NotFoundError
-from baked_publish.images.base import Wanted, wanted_layout
+from baked_publish.images.base import OLDEST, Wanted, wanted_layout
 from baked_publish.registry.descriptor import Descriptor
 from baked_publish.registry.reference import Reference
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.session import Session
+
+NEWEST: Final = (3, 14)
+"""The newest CPython for which everything that the app needs has wheels."""
+OFFICIAL: Final = re.compile(r"python:3\.\d+-slim")
+
+
+def default_base(locked: Collection[str], python: tuple[int, int] = sys.version_info[:2]) -> str:
+    """Return the base image where nobody names one: Docker's official slim Python of the minor that runs here.
+
+    Bytecode can be made for no other, and a container without it starts half a second later. ``locked`` are those of
+    ``publish.lock``: one official image alone there goes before, so that every machine of a project builds on the same.
+    """
+    own = "python:{}.{}-slim".format(*min(max(python, OLDEST), NEWEST))
+    official = [each for each in locked if OFFICIAL.fullmatch(each)]
+    return official[0] if len(official) == 1 else own
 
 
 def wanted_base(asked: str, *, insecure: bool = False) -> Wanted:
