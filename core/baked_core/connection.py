@@ -41,7 +41,8 @@ DENIED: Final = (
 )
 """The one message for all that is denied, so that nobody learns from it what is there."""
 
-_NOTHING: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL).fullmatch
+_NOTHING: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|\Z)|(?>/\*.*?(?:\*/|\Z)))*", re.DOTALL).fullmatch
+"""Blanks and comments; one that was closed ends there, whatever follows."""
 
 _TOO_MUCH: Final = re.compile("too (large|complex|big|many)|maximum depth").search
 _SYNTAX: Final = re.compile("syntax error|incomplete input|unrecognized token|one statement at a time").search

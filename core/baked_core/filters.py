@@ -13,7 +13,7 @@ from baked_core.sql import Clause, affinity, bound, quote
 from baked_core.values import Value
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,19}").fullmatch
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?").fullmatch
 
 
 class Operator(Struct, frozen=True):

@@ -15,7 +15,7 @@ _SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 _ENCODED: Final = [chr(byte) if byte in _SAFE else "+" if byte == ord(" ") else f"~{byte:02X}" for byte in range(256)]
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*").fullmatch
 _ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?").fullmatch
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?").fullmatch
 _SLASH: Final = re.compile("%2F", re.IGNORECASE)
 _TILDE: Final = re.compile(rb"~([0-9A-Fa-f]{2})")
 
