@@ -6,7 +6,7 @@ a known one is an error that names it: a typo never passes silently. Any other i
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -175,8 +175,14 @@ def load(
 
 def _where(said: Sequence[tuple[JSON, Place]], at: tuple[str, ...]) -> str:
     """Return the place of a key in the strongest file that holds it."""
-    places = [place(at) for value, place in said if at[-1] in reduce(inner, at[:-1], value)]
+    places = [place(at) for value, place in said if at[-1] in _level(value, at[:-1])]
     return f"{places[-1]}: " if places else ""
+
+
+def _level(value: Mapping[str, Any], keys: Sequence[str]) -> Mapping[str, Any]:
+    for key in keys:
+        value = inner(value, key)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
