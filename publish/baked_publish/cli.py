@@ -112,8 +112,10 @@ def speak(run: Callable[..., None], **values: Any) -> None:
         run(speech, speech.report(), **own)
     except errors.PublishError as exc:
         fail(speech, str(exc), type(exc).__name__, exc.exit_code, exc.details)
-    except (KeyboardInterrupt, click.Abort):
-        fail(speech, "interrupted; what was live stays live", "Interrupted", INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as exc:
+        if sys.stderr.isatty():  # there ^C stands on this line, or a question
+            click.echo(err=True)
+        fail(speech, f"interrupted; {str(exc) or 'what was live stays live'}", "Interrupted", INTERRUPTED)
     except Exception as exc:  # noqa: BLE001 - the last place that can say it in words
         fail(speech, f"this is a fault of publish, please report it with the output of -v: {exc!r}", "Bug", BUG)
 

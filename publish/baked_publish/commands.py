@@ -22,7 +22,8 @@ from baked_publish.pipeline import Wish
 from baked_publish.plugin_secrets import PluginSecrets
 from baked_publish.project import Project
 from baked_publish.publisher import Can, Publisher
-from baked_publish.report import Report
+from baked_publish.redaction import hidden, without_ids
+from baked_publish.report import Report, Silent
 from baked_publish.serve import Serving, preview
 from baked_publish.speech import Speech
 
@@ -135,7 +136,7 @@ def connected(
     target: type[Publisher], name: str, report: Report, values: dict[str, Any]
 ) -> Generator[Publisher, None, None]:
     """Make the Publisher of ``target`` with its options and a network."""
-    with with_options(target, completed(target, collect(target.options, values)), name, report) as publisher:
+    with with_options(target, completed(target, collect(target.options, values), name), name, report) as publisher:
         yield publisher
 
 
@@ -148,15 +149,25 @@ def with_options(target: type[Publisher], options: Any, name: str, report: Repor
         yield target(options, name, http, report)
 
 
-def completed(target: type[Publisher], options: Any) -> Any:
+def completed(target: type[Publisher], options: Any, name: str) -> Any:
     """Fill in what the surroundings tell, then ask for what is still missing, or raise UsageError with all of it."""
     options = target.complete(options)
     lacking = missing(options)
     if lacking and not at_terminal():
-        told = "; ".join(f"{each.metadata['needed']}: {' or '.join(ways(target.target, each))}" for each in lacking)
-        raise errors.UsageError(f"publishing to {target.target} needs {len(lacking)} more: {told}")
+        told = [f"{each.metadata['needed']}: {' or '.join(ways(target.target, each))}" for each in lacking]
+        told += _amiss(target, options, name)
+        raise errors.UsageError(f"{target.target} needs {len(told)} more:\n" + "\n".join(f"  {each}" for each in told))
     answers = {each.name: click.prompt(each.metadata["needed"], err=True) for each in lacking}
     return replace(options, **answers) if answers else options
+
+
+def _amiss(target: type[Publisher], options: Any, name: str) -> list[str]:
+    """Return what a preflight finds amiss though options are missing, such as credentials: one list tells it all."""
+    try:
+        with with_options(target, options, name, Silent()) as publisher:
+            return [f"{each.what}: {each.fix}" for each in publisher.preflight() if not each.ok]
+    except errors.PublishError:  # it needs what is missing
+        return []
 
 
 def ask_for_the_rest(publisher: Publisher) -> None:
@@ -192,7 +203,10 @@ def doctor(target: type[Publisher], speech: Speech, report: Report, name: str, *
         for each in missing(options)
     ]
     with with_options(target, options, name, report) as publisher:
-        findings += publisher.doctor()
+        try:
+            findings += publisher.doctor()
+        except errors.PublishError as exc:  # nothing more can be looked at
+            findings.append(Finding(ok=False, what=target.target, fix=str(exc)))
     amiss = [each for each in findings if not each.ok]
     value = {"findings": [asdict(each) for each in findings]}
     lines = [f"ok    {each.what}" if each.ok else f"FIX   {each.what}: {each.fix}" for each in findings]
@@ -201,7 +215,8 @@ def doctor(target: type[Publisher], speech: Speech, report: Report, name: str, *
         return
     if not speech.json:
         speech.answer({}, lines)
-    raise errors.PreflightError(f"{len(amiss)} of {len(findings)} are not as they should be", value)
+    told = "1 thing is" if len(amiss) == 1 else f"{len(amiss)} things are"
+    raise errors.PreflightError(f"{told} not as needed, of {len(findings)} looked at", value)
 
 
 def status(publisher: Publisher, speech: Speech, report: Report) -> None:
@@ -215,7 +230,7 @@ def status(publisher: Publisher, speech: Speech, report: Report) -> None:
         "answers": answers,
         "previews": [results.of_deployment(each) for each in previews],
     }
-    about = f"  revision {live.revision}  since {live.created}" if live and not speech.quiet else ""
+    about = f"  revision {live.revision}  since {results.moment(live.created)}" if live and not speech.quiet else ""
     lines = [f"{_url(live, speech)}{about}"] if live else ["nothing is live"]
     if live and not answers:
         report.warning(f"{live.url} does not answer: publish again to bring it up")
@@ -256,12 +271,21 @@ def _kept() -> int | None:
     return None if said is None else said.said.get("keep")
 
 
-def logs(publisher: Publisher, _speech: Speech, _report: Report, *, follow: bool) -> None:
+def logs(publisher: Publisher, speech: Speech, report: Report, *, follow: bool) -> None:
     """Show the log of what is live."""
     if Can.LOGS not in publisher.can:
         raise errors.TargetError(f"{publisher.target} shows no logs")
+    if speech.json and follow:
+        raise errors.UsageError("--follow never ends, so there is no one object to answer with: leave out --json")
+    if speech.json:
+        speech.answer(results.envelope("logs", lines=list(publisher.logs(follow=False))), [])
+        return
+    line = None
     for line in publisher.logs(follow):
-        click.echo(line)
+        said = hidden(line)
+        click.echo(without_ids(said) if speech.quiet else said)
+    if line is None:
+        report.info(f"{publisher.name!r} has written nothing yet")
 
 
 def unpublish(publisher: Publisher, speech: Speech, report: Report, *, yes: bool) -> None:
@@ -269,7 +293,8 @@ def unpublish(publisher: Publisher, speech: Speech, report: Report, *, yes: bool
     if not yes:
         if not at_terminal():
             raise errors.UsageError(f"unpublishing {publisher.name!r} cannot be undone: add --yes to do it unasked")
-        click.confirm(f"Remove {publisher.name!r} and its history from {publisher.target}?", abort=True, err=True)
+        if not click.confirm(f"Remove {publisher.name!r} and its history from {publisher.target}?", err=True):
+            raise errors.PlanRefused(f"{publisher.name!r} stays on {publisher.target}: nobody agreed to remove it")
     pipeline.unpublish(publisher, report)
     speech.answer(results.envelope("unpublish", target=publisher.target, name=publisher.name), [])
 

@@ -20,6 +20,9 @@ class Limit:
     within: float | None = option(None, "Minutes for all of it; then it is given up, with one whole deployment live.")
 
 
+EITHER = "visitors get one whole deployment, what was live or what was just promoted: `publish status` tells which"
+
+
 class Expired(BaseException):
     """The time is over; no Exception, so that whoever goes on after a failure of the target's does not go on."""
 
@@ -44,10 +47,7 @@ def within(minutes: float | None) -> Generator[None, None, None]:
     try:
         yield
     except Expired:
-        raise TargetError(
-            f"not done within {minutes:g} minutes (--within): given up. Visitors get one whole deployment, what was "
-            "live or what was just promoted: `publish status` tells which"
-        ) from None
+        raise TargetError(f"not done within {minutes:g} minutes (--within): given up; {EITHER}") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)

@@ -7,7 +7,7 @@ the next run removes what was left behind.
 import secrets
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib import import_module
 from typing import Final, Literal, TypeVar
@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeVar
 from baked_core.manifest import Manifest, canonical
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
-from baked_publish.deadline import Expired
+from baked_publish.deadline import EITHER, Expired
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import (
     LockedError,
@@ -80,6 +80,8 @@ def publish(publisher: Publisher, baking: Baking, wish: Wish, report: Report) ->
     require(publisher.rehearse())
     with nullcontext() if wish.dry_run else publisher.lock():
         publisher.resolve()
+        if wish.canary and publisher.live() is None:
+            raise NotFoundError(f"nothing is live as {publisher.name!r}: a canary needs what it is beside")
         with baking() as bundle:
             require_consent(bundle, wish.accept, report)
             hold_for_bake(wish.checks, bundle, report)
@@ -120,6 +122,8 @@ def rollback(publisher: Publisher, revision: str | None, wish: Wish, report: Rep
         live, history = publisher.live(), publisher.history()
         if live and revision is None and (canaries := [each for each in publisher.candidates() if each.percent]):
             return _without(publisher, canaries, live, report)
+        if live and revision == live.revision:
+            raise NotFoundError(f"revision {revision!r} is what is live: `publish history` lists those before it")
         wanted = revision or (live.previous if live else None)
         old = _pick([each for each in history if not each.live], wanted, f"no older deployment of {publisher.name!r}")
         sweep(publisher, old.release, report)
@@ -194,14 +198,16 @@ def plan(
     if Can.STAGE not in publisher.can:
         how = f"{publisher.target} cannot stage: it goes live first and is verified at once"
         changes = (*changes, Change("warn", how))
-    for change in changes:
-        report.info(describe(change))
     lost = [describe(change) for change in changes if change.kind == "overwrite"]
     lost += losses(old, artifact.bundle.manifest, wish.max_row_loss)
-    if lost and not wish.force:
+    refused = bool(lost) and not wish.force
+    for change in changes if refused or not wish.dry_run else ():  # what a dry run found is its answer
+        report.info(describe(change))
+    if refused:
         raise PlanRefused(
             f"publishing would lose data that is live: {'; '.join(lost)}. Nothing was changed. "
-            "If that is meant, publish with --force"
+            "If that is meant, publish with --force",
+            {"changes": [asdict(change) for change in changes]},
         )
     return changes
 
@@ -276,8 +282,6 @@ def _bring_up(
         if wish.preview:
             return "previewed", publisher.keep(candidate)
         if wish.canary:
-            if live is None:
-                raise NotFoundError(f"nothing is live as {publisher.name!r}: a canary needs what it is beside")
             report.step("canary", f"{candidate.revision}, {wish.canary} %")
             return "canary", publisher.promote(publisher.keep(candidate), wish.canary)
         return "published", _promote(publisher, candidate, wish, report)
@@ -292,13 +296,20 @@ def _without(publisher: Publisher, canaries: Iterable[Candidate], live: Deployme
 
 def _promote(publisher: Publisher, candidate: Candidate, wish: Wish, report: Report) -> Deployment:
     report.step("promote", candidate.revision)
-    deployment = publisher.promote(candidate)
+    try:
+        deployment = publisher.promote(candidate)
+        _prune(publisher, wish, report)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(EITHER) from None
+    return deployment
+
+
+def _prune(publisher: Publisher, wish: Wish, report: Report) -> None:
     try:
         if wish.keep is not None:
             publisher.prune(wish.keep)
     except (PublishError, Expired) as exc:  # the publish itself is done
         report.warning(f"old deployments could not be removed: {exc or 'the time is over'}")
-    return deployment
 
 
 def _promote_first(

@@ -191,7 +191,7 @@ def _answers(target: str, name: str, said: JSON) -> JSON:
     kind = plugins.load(target)
     options = kind.complete(collect(kind.options, {name: value for name, value, _ in _values(target, said)}))
     open_ones = [each.name for each in missing(options)]
-    with with_options(kind, completed(kind, options), name, Silent()) as publisher:
+    with with_options(kind, completed(kind, options, name), name, Silent()) as publisher:
         open_ones += publisher.lacking()
         ask_for_the_rest(publisher)
         answers: JSON = orjson.loads(orjson.dumps({each: getattr(publisher.given, each) for each in open_ones}))

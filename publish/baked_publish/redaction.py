@@ -13,14 +13,26 @@ HIDDEN: Final = "[secret]"
 SHORTEST: Final = 4
 """Characters of a secret that is taken out of texts; a shorter one would take words apart and hide nothing."""
 ID: Final = "[id]"
-IDS: Final = re.compile(r"(?i)\b(?:\d{8}-\d{6}-[0-9a-f]{8}(?:-\d+)?|(?:sha256:)?[0-9a-f]{12,64})\b")
+IDS: Final = re.compile(
+    r"(?i)\b(?:\d{8}-\d{6}-[0-9a-f]{8}(?:-\d+)?"  # a deployment
+    r"|(?:sha256:)?[0-9a-f]{12,64}"  # a digest, a machine, the number of a project
+    r"|[a-z][a-z0-9-]*-r(?=[0-9a-z]*\d)[0-9a-z]{6,8}"  # a revision of Cloud Run
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)\b"  # an account
+)
 _known: set[str] = set()
+_private: set[str] = set()
 
 
 def keep_secret(text: str) -> None:
     """Take ``text`` out of all that is told from now on, as it is and as it stands within JSON."""
     if len(text) >= SHORTEST:
         _known.update({text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]})
+
+
+def keep_private(name: str) -> None:
+    """Take ``name``, which says whose something is, out of all that is told in public from now on."""
+    if len(name) >= SHORTEST:
+        _private.add(name)
 
 
 def hidden(text: str) -> str:
@@ -31,8 +43,11 @@ def hidden(text: str) -> str:
 
 
 def without_ids(text: str) -> str:
-    """Return ``text`` without digests, revisions and the numbers of machines and projects, for a log that is public."""
-    return IDS.sub(ID, text)
+    """Return ``text`` without digests, revisions, accounts, machines and projects, for a log that is public."""
+    text = IDS.sub(ID, text)
+    for name in sorted(_private, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", ID, text)
+    return text
 
 
 def as_json(value: Any, option: int | None = None) -> str:

@@ -4,6 +4,7 @@ Every JSON object has ``"format": 1``, ``"ok"`` and ``"command"``; docs/json.md 
 a format, none is renamed or removed.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
@@ -101,9 +102,17 @@ def found(manifest: Manifest) -> list[str]:
     return lines
 
 
+def moment(text: str) -> str:
+    """Return a time to the second, as a person reads it."""
+    return re.sub(r"\.\d+", "", text)
+
+
 def listing(deployments: Iterable[Deployment]) -> list[str]:
     """Return a line a deployment, newest first."""
     return [
-        f"{'*' if each.live else ' '} {each.revision}  {each.created}  bundle {each.bundle_digest[:12]}  {each.url}"
-        for each in deployments
+        f"{'*' if each.live else ' '} {each.revision}  {moment(each.created)}  {_where(each)}" for each in deployments
     ]
+
+
+def _where(at: Deployment) -> str:
+    return f"bundle {at.bundle_digest[:12]}  {at.url}"

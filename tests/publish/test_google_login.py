@@ -141,7 +141,7 @@ def test_a_token_is_kept_until_shortly_before_its_end(desk: Desked, key: Identit
 
 def test_a_key_that_is_not_accepted_any_more_is_told(key: Identity) -> None:
     key.revoked = True
-    with pytest.raises(PreflightError, match=f"service account {EMAIL}.* are not accepted any more: run `gcloud auth"):
+    with pytest.raises(PreflightError, match=f"service account {EMAIL}.* are not accepted any more: let GOOGLE_APP"):
         find().token()
 
 

@@ -16,7 +16,7 @@ from planted import Watch, holding
 from registry import Registry, serving
 from trees import HTPASSWD, PASSWORD, USER, log_in
 
-from baked_publish.redaction import HIDDEN, as_json, hidden, keep_secret, without_ids
+from baked_publish.redaction import HIDDEN, as_json, hidden, keep_private, keep_secret, without_ids
 from baked_publish.registry.auth import Token
 from baked_publish.registry.credentials import Credential
 from baked_publish.vendors.fly_login import Login as FlyLogin
@@ -203,6 +203,12 @@ def test_what_an_id_is() -> None:
     digest = "0123456789abcdef" * 4
     told = f"sha256:{digest}, {digest[:12]}, 20261125-174630-0a1b2c3d, machine 4d891234f56789 of project 123456789012"
     assert without_ids(told) == "[id], [id], [id], machine [id] of project [id]"
+    told = "congress-r3logkj by publisher@mine.iam.gserviceaccount.com, not a web-reading of my-r2d2 or name@sha256"
+    assert without_ids(told) == "[id] by [id], not a web-reading of my-r2d2 or name@sha256"
+    keep_private("newsroom-1")
+    assert without_ids("project 'newsroom-1', not newsroom-12 and my-newsroom-1") == (
+        "project '[id]', not newsroom-12 and my-newsroom-1"
+    )
     assert without_ids("2026-11-25, 12,345,678 rows, defaced, port 8001") == (
         "2026-11-25, 12,345,678 rows, defaced, port 8001"
     )

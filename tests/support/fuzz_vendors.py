@@ -153,7 +153,7 @@ def _asked_of_google(run: Run) -> tuple[Callable[[Api], object], ...]:
         lambda api: Storage(api, ("project", "region", "images"), APP).keep_newest(3),
         lambda api: domain.map_domain(api, "project", "region", APP, "example.org"),
         lambda api: pinned(api, "project", [("KEY", "secret")]),
-        lambda api: list(logs.lines(api, "project", APP, follow=False)),
+        lambda api: list(logs.lines(api, "project", "europe-west1", APP, follow=False)),
         _refreshed,
         lambda _api: _roster(run),
         lambda _api: run.services(),

@@ -9,7 +9,7 @@ from baked_publish.cloudrun.secret import pinned
 from baked_publish.deployment import Finding
 from baked_publish.errors import NotFoundError, PreflightError, PublishError
 from baked_publish.shapes import is_list, items
-from baked_publish.vendors.google_api import Api, endpoint
+from baked_publish.vendors.google_api import Api, StrangerError, endpoint
 from baked_publish.vendors.google_run import Run
 
 RUN, STORAGE = "run.googleapis.com", "artifactregistry.googleapis.com"
@@ -139,15 +139,28 @@ class Survey:
             fix = f"{exc}: check --project, or who is logged in ({self.api.login.source})"
             yield Finding(ok=False, what=f"project {self.project!r}", fix=fix)
             return
-        except PublishError as exc:  # the API that tells is not enabled everywhere; what is missing shows later
-            yield Finding(ok=True, what=f"{what} (could not be looked up: {exc})")
+        except StrangerError as exc:
+            yield Finding(ok=False, what=f"credentials: {self.api.login.source}", fix=str(exc))
+            return
+        except PublishError as exc:
+            yield self._unseen(what, exc)
             return
         lacking = sorted(set(needed) - granted)
         if lacking:
             lacking = sorted(set(lacking) - elsewhere(lacking))
         if not lacking:
             yield Finding(ok=True, what=what)
-        yield from (Finding(ok=False, what=f"permission {each}", fix=self._grant(needed[each])) for each in lacking)
+        for role in dict.fromkeys(needed[each] for each in lacking):
+            missing = [each for each in lacking if needed[each] == role]
+            kind = "permission" if len(missing) == 1 else "permissions"
+            yield Finding(ok=False, what=f"{kind} {', '.join(missing)}", fix=self._grant(role))
+
+    def _unseen(self, what: str, exc: PublishError) -> Finding:
+        """Tell of a project whose permissions nobody tells: the API that would may be disabled, or it is not ours."""
+        if not isinstance(exc, PreflightError) or "it is disabled" in str(exc):  # what is missing shows later
+            return Finding(ok=True, what=f"{what} (could not be looked up: {exc})")
+        fix = f"there is none, or {self.api.login.source} may not see it: check --project, or log in as somebody else"
+        return Finding(ok=False, what=f"project {self.project!r}", fix=f"{fix} ({exc})")
 
     def secrets(self, wanted: Sequence[tuple[str, str]]) -> Finding | None:
         """Tell whether the secrets that the service is to have are there; None if it is to have none."""

@@ -17,12 +17,12 @@ POLL: Final = 2.0
 JSON = Mapping[str, Any]
 
 
-def lines(api: Api, project: str, service: str, *, follow: bool) -> Iterator[str]:
+def lines(api: Api, project: str, region: str, service: str, *, follow: bool) -> Iterator[str]:
     """Yield a service's newest lines, oldest first; following, go on with what comes."""
     seen: set[str] = set()
     since = ""
     while True:
-        for entry in _entries(api, project, service, since):
+        for entry in _entries(api, project, region, service, since):
             number = str(entry.get("insertId", ""))
             if number not in seen:
                 seen.add(number)
@@ -33,10 +33,11 @@ def lines(api: Api, project: str, service: str, *, follow: bool) -> Iterator[str
         time.sleep(POLL)
 
 
-def _entries(api: Api, project: str, service: str, since: str) -> list[JSON]:
+def _entries(api: Api, project: str, region: str, service: str, since: str) -> list[JSON]:
     asked = [
         'resource.type="cloud_run_revision"',
         f'resource.labels.service_name="{service}"',
+        f'resource.labels.location="{region}"',
         *([f'timestamp>="{since}"'] if since else []),
     ]
     body: dict[str, Any] = {

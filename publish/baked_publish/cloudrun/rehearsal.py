@@ -36,7 +36,8 @@ class Rehearsal:
         except Conflict:  # somebody changes it just now; the options themselves were taken
             return Finding(ok=True, what=what)
         except (RefusedError, PreflightError, NotFoundError) as exc:
-            return Finding(ok=False, what=what, fix=f"{exc}; a quota can be raised at {QUOTAS}")
+            more = f"; a quota can be raised at {QUOTAS}" if "quota" in str(exc).lower() else ""
+            return Finding(ok=False, what=what, fix=f"{exc}{more}")
         except PublishError as exc:  # it has a bad moment, or a rule that only the real image can meet
             return Finding(ok=True, what=f"{what} (could not be asked: {exc})")
         return Finding(ok=True, what=what)

@@ -65,9 +65,10 @@ class Service:
         while True:
             state, message = self._ready(revision)
             if state == "CONDITION_FAILED":
+                why = (message or "the platform gives no reason").rstrip(".")
                 raise StageError(
-                    f"revision {revision!r} did not come up: {message or 'the platform gives no reason'}. Its last "
-                    f"lines: `publish logs cloudrun {self.name}`"
+                    f"revision {revision!r} did not come up: {why}. Its last lines: "
+                    f"`publish logs cloudrun {self.name} --region {self.run.region}`"
                 )
             if state == "CONDITION_SUCCEEDED":
                 roster = self.look()

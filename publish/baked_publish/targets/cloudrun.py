@@ -34,6 +34,7 @@ from baked_publish.keeper.turn import turn
 from baked_publish.ledger.lease import place
 from baked_publish.options import missing
 from baked_publish.publisher import BasePublisher, Can
+from baked_publish.redaction import keep_private
 from baked_publish.registry.descriptor import Platform
 from baked_publish.report import Report
 from baked_publish.vendors import google_login
@@ -64,6 +65,7 @@ class CloudRunPublisher(BasePublisher):
         self._links: dict[str, tuple[str, str]] = {}
         self.given: CloudRunOptions = options
         self.given.require()
+        keep_private(options.project or "")
 
     @classmethod
     def complete(cls, options: Any) -> Any:
@@ -161,7 +163,7 @@ class CloudRunPublisher(BasePublisher):
 
     def logs(self, follow: bool) -> Iterator[str]:  # noqa: FBT001 - the protocol's shape
         """Yield what the service writes, as Cloud Logging holds it."""
-        return logs.lines(self._api, self._place[0], self.name, follow=follow)
+        return logs.lines(self._api, *self._place[:2], self.name, follow=follow)
 
     # What changes it
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from baked_publish.errors import NotFoundError, PreflightError, TargetError
 from baked_publish.redaction import hidden
 from baked_publish.shapes import inner
-from baked_publish.vendors.google_login import Login
+from baked_publish.vendors.google_login import FIX, Login
 from baked_publish.vendors.shaped import line, one, read, text
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ class RefusedError(TargetError):
 
 class BusyError(TargetError):
     """Google did not answer, or says that it cannot just now; whether it did what it was told, nobody knows."""
+
+
+class StrangerError(PreflightError):
+    """Google does not know whoever asks: the credentials are no good, or not any more."""
 
 
 def endpoint(service: str, region: str = "") -> str:
@@ -102,8 +106,9 @@ class Api:
 
 def failed(status: int, message: str, what: str) -> Exception:
     """Return the error for what an API refused."""
+    message = message.rstrip(".")
     if status == HTTPStatus.UNAUTHORIZED:
-        return PreflightError(f"Google does not accept the credentials for {what}: {message}; log in again")
+        return StrangerError(f"Google does not accept the credentials for {what}: {message}; {FIX}")
     if status == HTTPStatus.FORBIDDEN:
         return PreflightError(f"{what} is forbidden: {message}; `publish doctor cloudrun` names the missing role")
     if status == HTTPStatus.NOT_FOUND:

@@ -244,6 +244,16 @@ def _federated(credentials: Any, audience: str, login: Login) -> str:
     )
 
 
+def _fix(source: str) -> str:
+    """Say how credentials of this source are had anew; a file that is named comes before any other login."""
+    if not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return FIX
+    return (
+        f"let GOOGLE_APPLICATION_CREDENTIALS name a new key or federation file for the {source}, or unset it and run "
+        "`gcloud auth application-default login`"
+    )
+
+
 def _transport() -> Any:
     from google.auth.transport.requests import Request  # noqa: PLC0415
 
@@ -265,7 +275,9 @@ class _told:  # noqa: N801 - reads as a phrase
         if isinstance(exc, TransportError):
             raise PreflightError(f"Google's token server did not answer ({self._source}): {exc}") from exc
         if isinstance(exc, GoogleAuthError):
-            raise PreflightError(f"the credentials ({self._source}) are not accepted any more: {FIX}") from exc
+            raise PreflightError(
+                f"the credentials ({self._source}) are not accepted any more: {_fix(self._source)}"
+            ) from exc
         if isinstance(exc, DAMAGED):
             raise PreflightError(
                 f"what Google's token server answered ({self._source}) cannot be read ({type(exc).__name__}): look "

@@ -41,6 +41,7 @@ class Run:
         from google.cloud import run_v2  # noqa: PLC0415
 
         self._types: Any = run_v2
+        self.region = region
         self.parent = f"projects/{project}/locations/{region}"
         self._within = within
         about: dict[str, Any] = {
