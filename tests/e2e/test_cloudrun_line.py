@@ -604,8 +604,22 @@ def test_what_is_given_for_one_thing_alone_does(shop: Shop) -> None:
 
 
 def test_a_project_that_is_not_ours_is_told(shop: Shop) -> None:
-    findings = shop.publisher(project="theirs").preflight()
-    assert any("could not be looked up" in each.what or not each.ok for each in findings)
+    (amiss,) = [each for each in shop.publisher(project="theirs").preflight() if not each.ok]
+    assert amiss.what == "project 'theirs'"
+    assert amiss.fix.startswith("there is none, or service account publisher@clouds-test.iam.gserviceaccount.com may")
+
+
+def test_a_token_that_google_does_not_know_is_told_by_doctor_and_publish(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "ya29.worn-out")
+    (amiss,) = [each for each in shop.publisher().doctor() if not each.ok]
+    assert amiss.what == "credentials: GOOGLE_OAUTH_ACCESS_TOKEN"
+    assert "run `gcloud auth application-default login`" in amiss.fix
+    shop.google.identity.denied |= {"run.services.update", "run.services.create"}
+    monkeypatch.delenv("GOOGLE_OAUTH_ACCESS_TOKEN")
+    (amiss,) = [each for each in shop.publisher().doctor() if not each.ok]
+    assert amiss.what == "permissions run.services.create, run.services.update", "a role is told of once"
 
 
 def test_a_full_region_is_told_before_the_bake(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -613,7 +627,7 @@ def test_a_full_region_is_told_before_the_bake(shop: Shop, monkeypatch: pytest.M
     monkeypatch.setattr(google_run, "FIRST_WAIT", 0.01)
     assert refused_before_the_bake(shop) == (
         "options, as Cloud Run checks them: making service 'data': a quota is used up: Quota exceeded for total "
-        "allowable number of services per region.; ask for more of it, or try again later; a quota can be raised at "
+        "allowable number of services per region; ask for more of it, or try again later; a quota can be raised at "
         "https://console.cloud.google.com/iam-admin/quotas"
     )
 

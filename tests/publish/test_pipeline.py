@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Deployment, Finding
-from baked_publish.errors import PlanRefused, PreflightError, TargetError, UsageError, VerifyError
+from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, TargetError, UsageError, VerifyError
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.pipeline import Outcome, Wish
 from baked_publish.publisher import Can
@@ -130,3 +131,43 @@ def test_what_is_new_alone_is_rehearsed(tmp_path: Path) -> None:
     with pytest.raises(PreflightError, match="room: make some"):
         pipeline.publish(publisher, never, Wish(), Silent())
     assert pipeline.rollback(publisher, None, Wish(), Silent()).action == "rolled back"
+
+
+def test_a_canary_of_what_was_never_published_is_refused_before_the_bake(tmp_path: Path) -> None:
+    publisher = Sharing(FolderOptions(tmp_path / "published"), "data", HTTP, Silent())  # type: ignore[arg-type] # asks nobody
+    with pytest.raises(NotFoundError, match="a canary needs what it is beside"):
+        pipeline.publish(publisher, never, Wish(canary=10), Silent())
+
+
+def test_a_plan_is_told_once(weak: Weak, tmp_path: Path) -> None:
+    made, planned, refused = Told(), Told(), Told()
+    publish(weak, tmp_path, 1, Wish(), made)
+    assert [each for each in made.lines if "add database data" in each]
+    outcome = publish(weak, tmp_path, 2, Wish(dry_run=True), planned)
+    assert "database data" in {change.what for change in outcome.changes}
+    assert not [each for each in planned.lines if "database data" in each]
+    make_database(tmp_path / "few.db", 1, rows=1).replace(tmp_path / "data.db")
+    files = [tmp_path / "data.db"]
+    baked = partial(baking, files, Ingredients(), BakeOptions(), Silent())
+    with pytest.raises(PlanRefused) as raised:
+        pipeline.publish(weak, baked, Wish(dry_run=True), refused)
+    assert [each for each in refused.lines if "change table data.items" in each]
+    assert [each for each in raised.value.details["changes"] if each["what"] == "table data.items"]
+
+
+def test_what_is_live_cannot_be_rolled_back_to(weak: Weak, tmp_path: Path) -> None:
+    at = publish(weak, tmp_path, 1, Wish(), Told()).at
+    assert at
+    with pytest.raises(NotFoundError, match=f"revision '{at.revision}' is what is live"):
+        pipeline.rollback(weak, at.revision, Wish(), Silent())
+
+
+def test_ctrl_c_while_visitors_are_moved_does_not_say_that_nothing_happened(
+    weak: Weak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Weak, "prune", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="visitors get one whole deployment"):
+        publish(weak, tmp_path, 1, Wish(), Told())
