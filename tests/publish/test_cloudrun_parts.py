@@ -153,6 +153,21 @@ def test_where_none_was_ever_ready_the_latest_is_the_one_made_last() -> None:
     assert Traffic.read(service) == Traffic((Share("data-1", 100),))
 
 
+def test_a_url_that_somebody_else_gave_stays_as_long_as_its_revision() -> None:
+    kind = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+    said = [
+        {"type": kind, "revision": "data-1", "percent": 100, "tag": "prod"},
+        {"type": kind, "revision": "data-1", "tag": "r000001"},
+        {"type": LATEST, "tag": "newest"},
+    ]
+    seen = Traffic.read({"latestReadyRevision": f"{PATH}/revisions/data-1", "traffic": said})
+    assert seen.shares == (Share("data-1", 100, "r000001"),)
+    after = seen.all_to("data-2").to_json()
+    assert {"type": kind, "revision": "data-1", "tag": "prod"} in after
+    assert {"type": LATEST, "tag": "newest"} in after
+    assert [each.get("tag") for each in seen.without("data-1", to="data-2").to_json()] == [None, "newest"]
+
+
 def test_all_visitors_go_to_one_and_the_urls_of_others_stay() -> None:
     after = LIVE.all_to("data-r000002")
     assert set(after.shares) == {Share("data-r000001", 0, "r000001"), Share("data-r000002", 100, "r000002")}
@@ -176,7 +191,7 @@ def test_a_service_is_settled_once_it_does_what_it_was_told() -> None:
 
 
 def test_a_url_belongs_to_the_revision_of_its_tag() -> None:
-    said = [{"revision": "data-1", "tag": "r1", "uri": "https://r1"}, {"revision": "data-2", "percent": 100}]
+    said = [{"revision": "data-1", "tag": "r000001", "uri": "https://r1"}, {"revision": "data-2", "percent": 100}]
     assert links({"trafficStatuses": said}) == {"data-1": "https://r1"}
 
 

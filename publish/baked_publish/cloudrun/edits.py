@@ -1,6 +1,5 @@
 """Edits: what one request changes for each step of a publish; told from what is there, and nothing is sent here."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -8,11 +7,11 @@ from typing import Any, Final
 from baked_publish.cloudrun.ledger import Ledger
 from baked_publish.cloudrun.roster import Roster
 from baked_publish.cloudrun.service import Edit
+from baked_publish.cloudrun.traffic import OURS
 from baked_publish.errors import TargetError
 
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
-OURS: Final = re.compile("r[0-9a-z]{6}")
 TAG: Final = 7
 """Letters of a tag, the first one an ``r``: short, for a tag and the name of its service share one DNS label."""
 

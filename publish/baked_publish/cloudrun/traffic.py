@@ -1,5 +1,6 @@
 """Traffic: which revision gets how many percent of the visitors, and which has a tag and with it a URL of its own."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
@@ -7,6 +8,8 @@ from typing import Any, Final, Self
 from baked_publish.shapes import items
 
 ALL: Final = 100
+OURS: Final = re.compile("r[0-9a-z]{6}")
+"""A tag that this tool gave."""
 REVISION: Final = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 JSON = Mapping[str, Any]
 
@@ -25,6 +28,8 @@ class Traffic:
     """How the visitors of a service are spread; each revision stands in it once, and none of it moves by itself."""
 
     shares: tuple[Share, ...] = ()
+    theirs: tuple[JSON, ...] = ()
+    """URLs that somebody else gave to revisions, as the service is told of them."""
 
     @classmethod
     def read(cls, service: JSON) -> Self:
@@ -33,9 +38,12 @@ class Traffic:
         latest = _latest(service)
         found = cls()
         for each in told:
-            revision = each.get("revision") or latest
-            if revision:
-                found = found.with_share(revision, int(each.get("percent", 0)), each.get("tag", ""))
+            revision, tag = each.get("revision") or latest, str(each.get("tag", ""))
+            if tag and not OURS.fullmatch(tag):
+                named = {key: part for key, part in each.items() if key in {"type", "revision", "tag"}}
+                found, tag = replace(found, theirs=(*found.theirs, named)), ""
+            if revision and (tag or each.get("percent")):
+                found = found.with_share(revision, int(each.get("percent", 0)), tag)
         return found
 
     def to_json(self) -> list[JSON]:
@@ -44,7 +52,7 @@ class Traffic:
         for each in self.shares:
             value = {"type": REVISION, "revision": each.revision, "percent": each.percent, "tag": each.tag}
             said.append({key: part for key, part in value.items() if part})
-        return said
+        return [*said, *self.theirs]
 
     def share(self, revision: str) -> Share:
         """Return a revision's part, which may be nothing."""
@@ -66,7 +74,11 @@ class Traffic:
     def without(self, *revisions: str, to: str = "") -> Self:
         """Return it without ``revisions``; their visitors go to the revision ``to``."""
         lost = sum(each.percent for each in self.shares if each.revision in revisions)
-        kept = replace(self, shares=tuple(each for each in self.shares if each.revision not in revisions))
+        kept = replace(
+            self,
+            shares=tuple(each for each in self.shares if each.revision not in revisions),
+            theirs=tuple(each for each in self.theirs if each.get("revision") not in revisions),
+        )
         return kept.with_share(to, lost, "") if lost and to else kept
 
     def untagged(self, *revisions: str) -> Self:
@@ -97,7 +109,8 @@ def links(service: JSON) -> dict[str, str]:
     """Return the URL of each revision that has a tag."""
     latest = _latest(service)
     statuses: Sequence[JSON] = items(service, "trafficStatuses")
-    return {each.get("revision") or latest: each["uri"] for each in statuses if each.get("tag") and each.get("uri")}
+    ours = [each for each in statuses if OURS.fullmatch(str(each.get("tag", ""))) and each.get("uri")]
+    return {each.get("revision") or latest: each["uri"] for each in ours}
 
 
 def _latest(service: JSON) -> str:
