@@ -39,8 +39,9 @@ lock: .venv/.dev ## look up the newest packages that go into images
 		--no-emit-index-url --no-emit-find-links --no-python-downloads --python $(BIN)/python --python-version 3.11 \
 		--output-file $(IMAGES)/requirements.lock $(IMAGES)/requirements.in
 
-bench-image: .venv/.dev ## images beside docker build and push; as root, with docker.io, docker-registry and skopeo
+bench-image: .venv/.dev ## images beside docker build and push, and their start; as root, with docker.io, docker-registry, skopeo, umoci, runc
 	$(BIN)/python benchmarks/image.py
+	$(BIN)/python benchmarks/start.py
 
 # one stamp for each group of dependencies: .venv/.demo, .venv/.dev
 .venv/.%: pyproject.toml

@@ -212,12 +212,27 @@ def strange() -> str:
     return told + surroundings(run) + f"The load of the machine was {run['machine']['load']} at the end.\n"
 
 
+def starting() -> str:
+    """Return the figures of the last run of benchmarks/start.py."""
+    run = recorded("start")
+    cells = (
+        (step, name, f"{row['wall']:,.0f}", f"{row['cpu']:,.0f}", f"{row['ratio']:.2f}")
+        for step, sides in run["rows"].items()
+        for name, row in sides.items()
+    )
+    heads = ("", "image", "ms", "CPU, ms", "ratio of CPU to as built")
+    return (
+        rows(heads, cells) + surroundings(run) + f"The load of the machine was {run['machine']['load']} at the end.\n"
+    )
+
+
 BENCHMARKS = {
     "benchmark serve": serving,
     "benchmark bake": baking,
     "benchmark image": imaging,
     "benchmark compress": packing,
     "benchmark strangers": strange,
+    "benchmark start": starting,
 }
 
 

@@ -104,11 +104,28 @@ def test_a_base_is_read_once(base: BaseImage, cache: LayerCache) -> None:
     assert len(opened) == 1
 
 
-def test_both_platforms_have_it_and_each_is_read_for_its_own(base_layout: Path, cache: LayerCache) -> None:
-    one, two = made(real(base_layout, AMD64), cache), made(real(base_layout, ARM64), cache)
+def test_platforms_of_the_same_sources_share_it(base_layout: Path, cache: LayerCache) -> None:
+    bases = [real(base_layout, platform) for platform in (AMD64, ARM64)]
+    one, two = (library_draft(base, cache, Silent(), apt=False) for base in bases)
     assert one is not None
     assert two is not None
-    assert names(one) == names(two)
+    assert one.key == two.key
+    layer = make_layer(one, cache, Silent(), LAYER)
+    watched, opened = counted(bases[1])
+    again = made(watched, cache)
+    assert again is not None
+    assert again.blob.read() == layer.blob.read()
+    assert opened == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"non", b"\xff", b"0" * 63])
+def test_a_memory_that_is_damaged_is_none(base: BaseImage, cache: LayerCache, damage: bytes) -> None:
+    assert library_draft(base, cache, Silent(), apt=False) is not None
+    (memory,) = (cache_home() / "bases").iterdir()
+    kept = memory.read_bytes()
+    memory.write_bytes(damage)
+    assert library_draft(base, cache, Silent(), apt=False) is not None
+    assert memory.read_bytes() == kept
 
 
 def test_what_is_damaged_in_the_cache_is_made_again_with_the_same_bytes(base: BaseImage, cache: LayerCache) -> None:

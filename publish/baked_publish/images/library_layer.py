@@ -1,14 +1,16 @@
 """The layer of the standard library's bytecode, for bases that come without: python:3.x-slim is one.
 
 A container whose root is read-only compiles what has no bytecode at every start: a third of a second for the modules
-that the server imports. The sources are the base's own, so that the layer follows from its digest: it is made once for
-each base, and a base is read for it once.
+that the server imports. The sources are the base's own, so that the layer follows from its digest: a base is read for
+it once, and bases of the same sources, as those of two platforms are, share it.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -17,7 +19,7 @@ from baked_publish.errors import StorageError
 from baked_publish.images.base import BaseImage
 from baked_publish.images.bytecode import bytecode, interpreter
 from baked_publish.images.cache import LayerCache
-from baked_publish.images.layer import Draft, key_of
+from baked_publish.images.layer import Draft, key_of, key_of_entries
 from baked_publish.images.library import FOLDERS, LEFT_OUT, uncompiled, view
 from baked_publish.images.tarball import Entry, tarball
 from baked_publish.report import Report
@@ -26,6 +28,8 @@ RECIPE: Final = 1
 """Number of the rules by which sources are found and compiled, part of every key: with other rules, another layer."""
 LARGEST_BASE: Final = 500_000_000
 """Bytes of a base's compressed layers; larger ones are not read for it."""
+NONE: Final = "none"
+"""What is kept of a base that needs no layer."""
 Sources = Callable[[], Sequence[Entry]]
 
 
@@ -38,16 +42,16 @@ def library_draft(base: BaseImage, cache: LayerCache, report: Report, *, apt: bo
     """
     if interpreter(base.python) is None:
         return None
-    key = key_of("standard library", RECIPE, sorted(LEFT_OUT), base.python, [each.diff_id for each in base.layers], apt)
-    if cache.find(key) is None:
-        if _is_needless(key):
-            return None
-        sources = _sources(base, report, apt=apt)
-        if not sources:
-            _note_needless(key, report)
-            return None
-        return _draft(base, key, lambda: sources, report)
-    return _draft(base, key, partial(_sources, base, report, apt=apt), report)
+    memory = _memory(base, apt=apt)
+    known = _recall(memory)
+    if known == NONE:
+        return None
+    if known and cache.find(known):
+        return _draft(base, known, partial(_sources, base, report, apt=apt), report)
+    sources = _sources(base, report, apt=apt)
+    key = key_of("standard library", RECIPE, base.python, key_of_entries(sources)) if sources else NONE
+    _remember(memory, key, report)
+    return _draft(base, key, lambda: sources, report) if sources else None
 
 
 def _draft(base: BaseImage, key: str, sources: Sources, report: Report) -> Draft:
@@ -90,22 +94,30 @@ def _written(entry: Entry, file: Path) -> Entry:
     return Entry(entry.path, file, entry.size, entry.sha256)
 
 
-def _is_needless(key: str) -> bool:
-    try:
-        return _memory(key).exists()
-    except (OSError, StorageError):
-        return False
+def _memory(base: BaseImage, *, apt: bool) -> str:
+    """Return the name under which is kept what was found in a base."""
+    layers = [each.diff_id for each in base.layers]
+    return f"{key_of('standard library', RECIPE, sorted(LEFT_OUT), base.python, layers, apt)}.library"
 
 
-def _note_needless(key: str, report: Report) -> None:
-    """Keep in mind that no layer is needed."""
+def _recall(memory: str) -> str:
+    """Return the key of the layer of a base, NONE if it needs none; empty if nobody looked."""
     try:
-        memory = _memory(key)
-        memory.parent.mkdir(mode=0o700, exist_ok=True)
-        memory.touch(mode=0o600)
+        found = (cache_home() / "bases" / memory).read_text("ascii")
+    except (OSError, ValueError, StorageError):
+        return ""
+    return found if found == NONE or re.fullmatch("[0-9a-f]{64}", found) else ""
+
+
+def _remember(memory: str, key: str, report: Report) -> None:
+    try:
+        file = cache_home() / "bases" / memory
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        partial = file.with_name(f".{token_hex(8)}.partial")
+        try:
+            partial.write_text(key, "ascii")
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
     except (OSError, StorageError) as exc:
         report.detail(f"the next publish will look once more: {exc}")
-
-
-def _memory(key: str) -> Path:
-    return cache_home() / "bases" / f"{key}.compiled"
