@@ -375,6 +375,15 @@ def test_what_was_made_though_its_answer_got_lost_is_taken(flight: Flight, lost:
     assert len(flight.app.ips) == 2
 
 
+def test_a_preview_that_fails_half_way_leaves_no_app(flight: Flight) -> None:
+    flight.publish(1)
+    flight.cloud.fails("POST", "/metadata/baked_standing", 500)
+    with pytest.raises(PublishError, match="500"):
+        flight.publish(2, Wish(preview=True))
+    assert set(flight.cloud.apps) == {"data"}
+    assert len(flight.machines) == 1
+
+
 def test_a_preview_is_not_shown_where_somebody_else_has_visitors(flight: Flight) -> None:
     flight.publish(1)
     flight.publish(2, Wish(preview=True))

@@ -80,5 +80,7 @@ class Preview:
                 self.fly.delete_app(self.app)
         except NotFoundError:
             pass
+        except PreflightError as exc:  # whoever may not look at it has not made it
+            self.report.detail(f"the app {self.app!r} is left alone: {exc}")
         except PublishError as exc:
             self.report.warning(f"the preview's app {self.app!r} stays: {exc}")

@@ -244,11 +244,10 @@ class FlyPublisher(BasePublisher):
         return self._listing.live(green, standing)
 
     def discard(self, candidate: Candidate) -> None:
-        """Remove the machines of ``candidate``."""
+        """Remove the machines of ``candidate``, and the app that shows it, if one does."""
         if found := self._fleet().candidate(candidate.revision):
             self._launch.remove(found)
-            if found.kept:
-                self._preview.close(candidate.revision)
+            self._preview.close(candidate.revision)
 
     def prune(self, keep: int) -> None:
         """Forget all but the ``keep`` newest old deployments, and remove their images if the registry lets us."""
