@@ -1,8 +1,10 @@
 """Bytecode: taken by the Python it is for, never checked against its source, left out where it cannot be made."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from line import LIMIT
@@ -63,6 +65,23 @@ def test_without_a_python_of_that_minor_that_runs_there_is_none(
     module.interpreter.cache_clear()
     assert module.interpreter("3.99") is None
     assert bytecode([source(tmp_path, "mod.py", "x = 1\n")], "3.99", tmp_path / "made", Silent()) == []
+
+
+def test_a_python_that_uv_installed_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is laid out as uv does, around the Python of this test, and the one on PATH does not run."""
+    whole = ".".join(map(str, sys.version_info[:3]))
+    home = tmp_path / f"cpython-{whole}-linux-{platform.machine()}-gnu"
+    home.mkdir()
+    for each in ("bin", "lib", "include"):
+        (home / each).symlink_to(Path(sys.base_prefix, each))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path))
+    monkeypatch.setattr("shutil.which", lambda _name: "/bin/false")
+    monkeypatch.setattr(sys, "implementation", SimpleNamespace(name="another"))  # so that it is not this very one
+    module.interpreter.cache_clear()
+    try:
+        assert module.interpreter(MINE) == str(home / "bin" / f"python{MINE}")
+    finally:
+        module.interpreter.cache_clear()
 
 
 def test_a_full_disk_is_told_and_no_part_of_the_bytecode_is_taken(tmp_path: Path) -> None:

@@ -115,8 +115,8 @@ def tell_without_bytecode(made: Sequence[Made], report: Report) -> None:
     for python in sorted({one.base.python for one in made}):
         if interpreter(python) is None:
             report.info(
-                f"no bytecode: Python {python} is not on this machine, so each start compiles, for half a second; "
-                "install it, or choose a base image with the Python that is here"
+                f"no bytecode: Python {python} is not on this machine, so each start compiles for half a second; bring "
+                f"it with `uv python install {python}`, or choose a base image with the Python that is here"
             )
 
 

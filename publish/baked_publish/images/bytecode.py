@@ -16,6 +16,7 @@ from typing import Final
 
 from baked_publish.errors import StorageError
 from baked_publish.images.tarball import Entry
+from baked_publish.images.uv import managed_python
 from baked_publish.report import Report
 
 LIMIT: Final = 600.0
@@ -36,19 +37,28 @@ MINOR: Final = "import sys; sys.stdout.write('%d.%d' % sys.version_info[:2])"
 
 @cache
 def interpreter(python: str) -> str | None:
-    """Return a Python of the minor ``python`` that runs on this machine, None if there is none."""
+    """Return a Python of the minor ``python`` that runs on this machine, None if there is none.
+
+    It is this one, one on PATH, or one that uv has installed.
+    """
     mine = f"{sys.version_info.major}.{sys.version_info.minor}"
     if python == mine and sys.implementation.name == "cpython":
         return sys.executable
-    found = shutil.which(f"python{python}")
-    if found is None:
-        return None
+    for find in (shutil.which, lambda _name: managed_python(python)):
+        found = find(f"python{python}")
+        if found is not None and _minor(found) == python:
+            return found
+    return None
+
+
+def _minor(python: str) -> str:
+    """Return the minor of the Python at a path, as it tells it; empty if it does not run."""
     try:
-        words = [found, "-I", "-S", "-c", MINOR]
+        words = [python, "-I", "-S", "-c", MINOR]
         done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT, check=False)  # noqa: S603 - a list
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found if done.stdout == python else None
+        return ""
+    return done.stdout
 
 
 def bytecode(entries: Sequence[Entry], python: str, workspace: Path, report: Report) -> list[Entry]:

@@ -15,6 +15,8 @@ from baked_publish.errors import ConfigError, PreflightError, PublishError, Stor
 
 LIMIT: Final = 900.0
 """Seconds for one call, which waits for a network."""
+FINDING: Final = 20.0
+"""Seconds for a look at the Pythons of this machine, which takes a thirtieth of one."""
 MOST: Final = 300
 """Characters of uv's own words in an error."""
 ENVIRONMENT: Final = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
@@ -70,6 +72,23 @@ def uv(*words: str, said: str = "", where: str = "this image") -> str:
     if done.returncode:
         fail(done.stderr, where)
     return done.stdout
+
+
+def managed_python(minor: str) -> str | None:
+    """Return the Python of a minor version that ``uv python install`` brought to this machine; None without one."""
+    words = ["python", "find", minor, "--managed-python", "--no-project", "--no-config", "--color", "never"]
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, and no shell
+            [_program(), *words],
+            capture_output=True,
+            text=True,
+            timeout=FINDING,
+            check=False,
+            env={**os.environ, **ENVIRONMENT},
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired, PreflightError):
+        return None
+    return done.stdout.strip() or None
 
 
 def fail(said: str, where: str) -> NoReturn:
