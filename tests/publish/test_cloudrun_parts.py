@@ -295,6 +295,13 @@ def test_a_promotion_moves_visitors_and_ledger_in_one_edit() -> None:
     assert edit.public is True
 
 
+def test_a_promotion_takes_the_url_of_what_a_killed_run_left_and_of_no_preview() -> None:
+    traffic = LIVE.tagged("data-r000003", "r000003").tagged("data-r000004", "r000004")
+    names = [f"data-r00000{number}" for number in range(1, 5)]
+    edit = edits.promoted(roster(traffic, ONE.keep("data-r000004"), *names), "data-r000002", 20, public=None)
+    assert {each.revision for each in edit.traffic.shares} == {"data-r000001", "data-r000002", "data-r000004"}
+
+
 def test_only_so_many_old_deployments_keep_a_url() -> None:
     edit = edits.promoted(roster(LIVE, ONE, "data-r000001", "data-r000002"), "data-r000002", 0, public=None)
     assert edit.traffic.shares == (Share("data-r000002", 100, "r000002"),)

@@ -52,12 +52,16 @@ def shared(roster: Roster, revision: str, percent: int) -> Edit:
 
 
 def promoted(roster: Roster, revision: str, tags: int, *, public: bool | None) -> Edit:
-    """Send every visitor to ``revision``; the ``tags`` newest old ones keep their URL."""
+    """Send every visitor to ``revision``; the ``tags`` newest old ones keep their URL.
+
+    What a killed run left loses it: a revision that never comes up keeps the platform from sending anybody anywhere.
+    """
     before = roster.live.name if roster.live else ""
     now = datetime.now(UTC).isoformat()
     ledger = ledger_of(roster).promote(revision, now, before)
     old = [each.name for each in roster.past if each.name != revision]
-    traffic = roster.traffic.all_to(revision).tagged(revision, tag_of(revision)).untagged(*old[tags:])
+    left = [each.name for each in roster.waiting if each.name != revision and not roster.entry(each.name).kept]
+    traffic = roster.traffic.without(*left).all_to(revision).tagged(revision, tag_of(revision)).untagged(*old[tags:])
     return Edit(ledger, traffic, public=public)
 
 

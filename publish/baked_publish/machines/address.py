@@ -29,9 +29,11 @@ def open_app(fly: Fly, app: str, org: str) -> None:
     except NotFoundError:
         try:
             fly.create_app(app, org)
-        except TargetError:  # its answer got lost, or another publish was faster: then it is there
-            if app not in {each.get("name") for each in fly.apps(org)}:
-                raise
+        except TargetError as exc:  # its answer got lost, or another publish was faster: then it is there, and ours
+            try:
+                fly.app(app)
+            except PublishError:
+                raise exc from None
     for kind in KINDS:
         if kind in _lacking(fly, app):
             try:
