@@ -9,7 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -44,8 +44,12 @@ def interpreter(python: str) -> str | None:
     mine = f"{sys.version_info.major}.{sys.version_info.minor}"
     if python == mine and sys.implementation.name == "cpython":
         return sys.executable
-    for find in (shutil.which, lambda _name: managed_python(python)):
-        found = find(f"python{python}")
+    ways: Sequence[Callable[[], str | None]] = (
+        lambda: shutil.which(f"python{python}"),
+        lambda: managed_python(python),
+    )
+    for find in ways:
+        found = find()
         if found is not None and _minor(found) == python:
             return found
     return None
