@@ -50,7 +50,7 @@ def roster(traffic: Traffic, ledger: Ledger, *names: str) -> Roster:
 
 
 LIVE = Traffic((Share("data-r000001", 100, "r000001"), Share("data-r000002", 0, "r000002")))
-ONE = Ledger().promote("data-r000001", "2026-11-25T00:00:01", "")
+ONE = Ledger().promote("data-r000001", "2026-11-25T00:00:01+00:00", "")
 
 
 # Options
@@ -293,6 +293,12 @@ def test_a_promotion_moves_visitors_and_ledger_in_one_edit() -> None:
     assert edit.traffic.share("data-r000001").tag == "r000001"
     assert edit.ledger.entry("data-r000002").previous == "data-r000001"
     assert edit.public is True
+
+
+def test_what_is_promoted_last_is_the_last_though_a_clock_was_ahead() -> None:
+    ahead = Ledger().promote("data-r000001", "2999-01-01T00:00:00+00:00", "")
+    edit = edits.promoted(roster(LIVE, ahead, "data-r000001", "data-r000002"), "data-r000002", 20, public=None)
+    assert edit.ledger.entry("data-r000002").promoted == "2999-01-01T00:00:00.001000+00:00"
 
 
 def test_a_promotion_takes_the_url_of_what_a_killed_run_left_and_of_no_preview() -> None:

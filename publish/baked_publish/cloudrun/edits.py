@@ -1,7 +1,7 @@
 """Edits: what one request changes for each step of a publish; told from what is there, and nothing is sent here."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from baked_publish.cloudrun.ledger import Ledger
@@ -57,8 +57,11 @@ def promoted(roster: Roster, revision: str, tags: int, *, public: bool | None) -
     What a killed run left loses it: a revision that never comes up keeps the platform from sending anybody anywhere.
     """
     before = roster.live.name if roster.live else ""
-    now = datetime.now(UTC).isoformat()
-    ledger = ledger_of(roster).promote(revision, now, before)
+    ledger = ledger_of(roster)
+    now, last = datetime.now(UTC), ledger.last
+    if last and now <= last:  # another machine's clock is ahead: what is promoted last stays the last
+        now = last + timedelta(milliseconds=1)
+    ledger = ledger.promote(revision, now.isoformat(), before)
     old = [each.name for each in roster.past if each.name != revision]
     left = [each.name for each in roster.waiting if each.name != revision and not roster.entry(each.name).kept]
     traffic = roster.traffic.without(*left).all_to(revision).tagged(revision, tag_of(revision)).untagged(*old[tags:])

@@ -6,6 +6,7 @@ It changes in the same request as the traffic, so that both always agree.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final, Self
 
 from baked_publish.errors import TargetError
@@ -73,6 +74,14 @@ class Ledger:
     def entry(self, revision: str) -> Entry:
         """Return what is known of ``revision``."""
         return self.entries.get(revision, Entry())
+
+    @property
+    def last(self) -> datetime | None:
+        """When something went live last, None if nothing did or nobody can read it."""
+        try:
+            return max(datetime.fromisoformat(each.promoted) for each in self.entries.values() if each.promoted)
+        except (ValueError, TypeError):
+            return None
 
     def keep(self, revision: str) -> Self:
         """Return it with ``revision`` as a preview."""

@@ -68,9 +68,9 @@ class Fleet:
 
     @property
     def candidates(self) -> tuple[Group, ...]:
-        """What was never live, newest first."""
+        """What was never live, newest first by Fly's own clock."""
         found = [each for each in self.groups if each.standing is None]
-        return tuple(sorted(found, key=lambda each: each.record.staged, reverse=True))
+        return tuple(sorted(found, key=lambda each: (each.leader.created, each.record.staged), reverse=True))
 
     def candidate(self, revision: str) -> Group | None:
         """Return the candidate of a revision."""
