@@ -42,6 +42,8 @@ class Visit(HttpToolsProtocol):
         self._unread = self._body = 0
         """Bytes that came since the last head was whole, and of a body."""
         self._refusal: HTTPStatus | None = None
+        self._answering: Any = None
+        """The request that is answered; ``cycle`` is the last one that came, of several at once."""
         self._clock: asyncio.TimerHandle | None = None
         """Runs while something of a request is awaited."""
         self._patience: asyncio.TimerHandle | None = None
@@ -64,8 +66,9 @@ class Visit(HttpToolsProtocol):
         self.loop.call_soon(self._host.pause, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it everywhere."""
+        """Forget it everywhere, and let nothing more be done for it."""
         self._forget()
+        self._abandon()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -149,6 +152,7 @@ class Visit(HttpToolsProtocol):
     def give_up(self) -> None:
         """Break the connection at once, whatever waits in it."""
         self._forget()
+        self._abandon()
         self.transport.abort()
 
     def leave(self) -> None:
@@ -163,6 +167,19 @@ class Visit(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing to the log: anybody could fill it."""
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Begin to answer a request, whether it just came or waited for the one before it."""
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _abandon(self) -> None:
+        """Tell all who work for this client that it is gone; uvicorn tells it of the request that came last."""
+        for cycle in (self._answering, *[waiting for waiting, _ in self.pipeline]):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
 
     @property
     def _under_way(self) -> bool:

@@ -1,6 +1,7 @@
 """Connections that cost too much, over real sockets: large, slow, many, or never read; others are answered."""
 
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -34,6 +35,12 @@ async def app(scope, receive, send):
                 return
     if scope["path"] == "/slow":
         await asyncio.sleep(1.5)
+    if scope["path"] == "/soon":
+        await asyncio.sleep(0.02)
+    if scope["path"] == "/wait":
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        print("it left", file=sys.stderr, flush=True)
     body = b"x" * (16 << 20) if scope["path"] == "/large" else b"one"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
@@ -246,6 +253,30 @@ def test_what_waits_for_all_who_do_not_read_is_bounded(start: Start) -> None:
         idle = [stack.enter_context(site.connect(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")) for _ in range(4)]
         time.sleep(HURRY / 2)
         assert len(until_closed(idle[0])) < 16 << 20
+
+
+def test_who_leaves_is_known_to_have_left_whatever_else_was_asked(start: Start) -> None:
+    """Of several requests at once uvicorn tells it to the last one, and the others are worked for to their end."""
+    site = start()
+    with site.connect(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n" + GET + b"\r\n"):
+        time.sleep(0.2)
+    deadline = time.monotonic() + LIMIT
+    while not site.log.read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert site.log.read_bytes() == b"it left\n"
+
+
+def test_many_requests_of_who_leaves_at_once_are_no_news(start: Start) -> None:
+    """Each wrote an error to the log, of a connection that is closed."""
+    site = start()
+    for _ in range(5):
+        with site.connect(b"GET /soon HTTP/1.1\r\nhost: x\r\n\r\n" * 9) as sock:
+            sock.recv(10)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    time.sleep(0.1)
+    assert status(site.get()) == 200
+    assert not site.log.read_bytes()
 
 
 def test_open_files_bound_the_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
