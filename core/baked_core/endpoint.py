@@ -3,6 +3,7 @@
 ``scope -> view(request) -> Page -> renderer -> answer``
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from typing import Any, Final
@@ -29,6 +30,8 @@ RECORD: Final = ("html", "json", "csv", "blob")
 """The formats of a row."""
 ROW: Final = 3
 """Names in the path of a row."""
+_HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,260}").fullmatch
+"""A host and its port; what else somebody sends as one is not repeated, for each of a thousand links would have it."""
 
 
 class Renderers:
@@ -178,4 +181,4 @@ def urls_of(http: HttpRequest, serving: Serving) -> Urls:
     scope = http.scope
     host = http.headers.get("host", "localhost")
     scheme = "https" if serving.settings.force_https_urls else scope.get("scheme", "http")
-    return Urls(str(scope.get("root_path", "")).rstrip("/"), f"{scheme}://{host}")
+    return Urls(str(scope.get("root_path", "")).rstrip("/"), f"{scheme}://{host}" if _HOST(host) else "")
