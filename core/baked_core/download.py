@@ -1,7 +1,6 @@
 """``/DB.db``: a database file as it is, whole or by Range, unless the publisher switched it off."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from baked_core import headers
 from baked_core.database import Database
@@ -11,9 +10,6 @@ from baked_core.metadata import of_database
 from baked_core.permissions.door import Door
 from baked_core.request import Serving
 from baked_core.urls import tilde_decode
-
-PIECE: Final = 1 << 17
-"""Bytes that are read and sent at a time: each time costs the event loop the same, whatever it moves."""
 
 
 def is_allowed(serving: Serving, name: str) -> bool:
@@ -50,9 +46,6 @@ def _answer(http: HttpRequest, serving: Serving, database: Database, *, known: b
         added["etag"] = f'"{database.entry.sha256}"'
         if headers.matches(http.headers.get("if-none-match", ""), added["etag"]):
             return Response(status_code=304, headers=added)
-    from starlette.responses import FileResponse  # noqa: PLC0415 - heavy, and a page only asks whether it is allowed
+    from baked_core.file import File  # noqa: PLC0415 - heavy, and a page only asks whether it is allowed
 
-    name = f"{database.name}.db"
-    response = FileResponse(database.path, headers=added, media_type="application/vnd.sqlite3", filename=name)
-    response.chunk_size = PIECE
-    return response
+    return File(database.path, headers=added, media_type="application/vnd.sqlite3", filename=f"{database.name}.db")

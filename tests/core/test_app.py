@@ -330,11 +330,11 @@ def test_a_view_that_cannot_be_read_is_not_there(serve: Serve) -> None:
 @pytest.mark.parametrize("host", ["a<script>", 'a"b', "a>b", "a b", "x/y", "x?y", "u@x", "", "a" * 261, "\xff"])
 def test_what_is_no_host_is_not_repeated(serve: Serve, host: str) -> None:
     client = serve(data="create table t(a); insert into t values(1), (2)")
-    answer = client.get("/data/t.json?_size=1", headers={"host": host.encode("latin-1")})
+    answer = client.get("/data/t.json?_size=1", headers={b"host": host.encode("latin-1")})
     assert answer.json()["next_url"].startswith("/data/t.json?_size=1&_next=")
     assert answer.headers["link"].startswith("</data/t.json?")
     for path in ("/robots.txt", "/data/t?_size=1", "/data/t.json?_extra=request"):
-        assert not host or host not in client.get(path, headers={"host": host.encode("latin-1")}).text
+        assert not host or host not in client.get(path, headers={b"host": host.encode("latin-1")}).text
 
 
 @pytest.mark.parametrize("host", ["example.org", "localhost:8001", "[::1]:80", "a_b.example", "xn--bcher-kva.example"])

@@ -47,6 +47,15 @@ def test_a_part(client: TestClient, tmp_path: Path) -> None:
     assert client.get("/data.db", headers={"range": f"bytes={len(content)}-"}).status_code == 416
 
 
+@pytest.mark.parametrize(("asked", "status"), [("bytes=9999999-", 416), ("bytes=5-3", 400), ("lines=1-2", 400)])
+def test_a_part_that_is_none_is_refused_as_safely_as_anything(client: TestClient, asked: str, status: int) -> None:
+    response = client.get("/data.db", headers={"range": asked})
+    assert response.status_code == status
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-store"
+    assert "cache-control" in client.get("/data.db", headers={"range": "bytes=0-1"}).headers
+
+
 @pytest.mark.parametrize("asked", ["{}", "W/{}", '"other", {}', "*"])
 def test_it_is_not_sent_again(client: TestClient, asked: str) -> None:
     etag = client.get("/data.db").headers["etag"]
