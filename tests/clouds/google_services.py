@@ -15,7 +15,7 @@ where they are from:
 - annotations of the platform's own namespaces are refused, annotations have 256 KiB at most: the type's own words
 
 Guessed: the words of most errors; that traffic is sent elsewhere at the moment when the operation ends; that an etag
-changes with every change and at no other time.
+changes with every change, and once more when its operation ends.
 """
 
 import json
@@ -297,7 +297,7 @@ class Services:
             if name:
                 self.start(held, name)
             self.route(held)
-            held.reconciling = False
+            held.etag, held.reconciling = f'"{secrets.token_hex(6)}"', False
             if name in held.failed:
                 raise Refusal(
                     9,

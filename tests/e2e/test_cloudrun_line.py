@@ -126,10 +126,11 @@ def test_what_is_missing_is_listed_whole_where_nobody_can_be_asked(shop: Shop, m
     database = make_database(shop.folder / "data.db", 1)
     done = program("cloudrun", database)
     assert done.returncode == 2
-    assert (
-        "needs 2 more: Google Cloud project: --project or BAKED_CLOUDRUN_PROJECT or GOOGLE_CLOUD_PROJECT" in done.stderr
-    )
-    assert "region, such as europe-west1: -r --region or BAKED_CLOUDRUN_REGION or CLOUDSDK_RUN_REGION" in done.stderr
+    first, *needs = done.stderr.splitlines()
+    assert first == "Error: cloudrun needs 3 more:"
+    assert needs[0].startswith("  Google Cloud project: --project or BAKED_CLOUDRUN_PROJECT or GOOGLE_CLOUD_PROJECT")
+    assert needs[1] == "  region, such as europe-west1: -r --region or BAKED_CLOUDRUN_REGION or CLOUDSDK_RUN_REGION"
+    assert "credentials of GOOGLE_APPLICATION_CREDENTIALS cannot be used" in needs[2]
 
 
 def test_visitors_see_the_old_data_then_the_new_and_no_failure_between(shop: Shop) -> None:
