@@ -59,6 +59,11 @@ def test_modules_are_found_and_tools_are_left_out() -> None:
     assert set(found(layer({**files, **dict.fromkeys(others, b"")}))) == {f"{HERE}/os.py", f"{HERE}/json/__init__.py"}
 
 
+@pytest.mark.parametrize("name", ["a/../../../../etc/x.py", "a//x.py", "./x.py", "caf\udce9.py", "ü.py", "x.pyw"])
+def test_a_name_that_no_module_of_a_library_has_is_passed_over(name: str) -> None:
+    assert found(layer({**OS, f"{HERE}/{name}": b""})) == OS
+
+
 @pytest.mark.parametrize(
     ("bytecode", "lacks"),
     [

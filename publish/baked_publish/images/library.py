@@ -7,6 +7,7 @@ which the library lies are not asked for.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from posixpath import normpath
 from typing import Final
 
 from baked_publish.errors import ConfigError
@@ -61,7 +62,7 @@ class View:
         self.read += layer.descriptor.size
         for member in members(layer):
             if (path := _whiteout(member.path)) is not None:
-                hiding.add(path)
+                hiding |= {path} if not path or self._near(path) else set()
             elif not member.is_folder and self._near(member.path):
                 hiding.add(member.path)
                 if not self._is_hidden(member.path):
@@ -75,7 +76,7 @@ class View:
 
     def _take(self, member: Member, layer: Blob) -> None:
         self.files.pop(member.path, None)
-        if not member.is_file or not member.path.endswith((".py", ".pyc")) or _is_left_out(member.path):
+        if not member.is_file or not _is_module(member.path):
             return
         size = min(member.size, HEADER) if member.path.endswith(".pyc") else member.size
         self._size += size
@@ -122,6 +123,11 @@ def _is_taken(header: bytes, source: Held) -> bool:
     if len(header) < HEADER or flags:
         return len(header) == HEADER
     return (mtime, size) == (source.mtime & 0xFFFFFFFF, len(source.data) & 0xFFFFFFFF)
+
+
+def _is_module(path: str) -> bool:
+    """Tell modules that may be wanted, by names that need no thought, from everything else."""
+    return path.endswith((".py", ".pyc")) and path.isascii() and normpath(path) == path and not _is_left_out(path)
 
 
 def _is_left_out(path: str) -> bool:
