@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from baked_publish.builders.image import Made, tell_without_bytecode
+from baked_publish.builders.image import Made, tell_what_starts_compile
 from baked_publish.cachedir import cache_home
 from baked_publish.errors import ConfigError, DigestError
 from baked_publish.images import bytecode
@@ -167,9 +167,10 @@ def test_a_python_that_is_not_here_is_told_once_for_all_platforms(
     monkeypatch.setattr("shutil.which", lambda _name: None)
     bytecode.interpreter.cache_clear()
     needed, report = Requirements("", AMD64, "3.99"), Said()
-    tell_without_bytecode([Made(base, needed), *[Made(replace(base, python="3.99"), needed)] * 2], report)
-    (told,) = report.words
-    assert told.startswith("no bytecode: Python 3.99 is not on this machine")
+    tell_what_starts_compile([Made(base, needed), *[Made(replace(base, python="3.99"), needed)] * 2], report)
+    python, templates = report.words
+    assert python.startswith("no bytecode: Python 3.99 is not on this machine")
+    assert templates.startswith("each start compiles the templates: jinja2 goes into the image, and here is another")
 
 
 def test_where_apt_may_replace_the_library_there_is_none(base: BaseImage, cache: LayerCache) -> None:

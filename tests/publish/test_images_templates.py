@@ -7,7 +7,7 @@ from baked_core.renderers.shipped import file_name
 from baked_core.static import templates
 from baked_publish.images.config import BUNDLE
 from baked_publish.images.tarball import Entry
-from baked_publish.images.templates import compiled_templates, engine
+from baked_publish.images.templates import compiled_templates, engine, named
 from baked_publish.images.wheels import Requirements
 from baked_publish.registry.descriptor import Platform
 from baked_publish.site import app_files
@@ -38,3 +38,4 @@ def test_they_are_made_only_by_the_jinja2_that_goes_with_them() -> None:
     assert engine(needed(f"jinja2=={mine} \\\n    --hash=sha256:0\n")) == mine
     assert engine(needed(f"jinja2=={mine}.1 \\\n    --hash=sha256:0\n")) == ""
     assert engine(needed("")) == ""
+    assert named(needed(f"jinja2=={mine}.1 \\\n    --hash=sha256:0\n")) == f"jinja2=={mine}.1"

@@ -29,7 +29,7 @@ from baked_publish.images.options import ImageOptions
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.sbom import attach, sbom
 from baked_publish.images.tarball import Entry, tarball
-from baked_publish.images.templates import compiled_templates, engine
+from baked_publish.images.templates import compiled_templates, engine, named
 from baked_publish.images.wheels import Requirements, install, require_platform, requirements
 from baked_publish.images.whence import default_base, wanted_base
 from baked_publish.registry.content import Blob, Tree
@@ -76,7 +76,7 @@ def build(bundle: Bundle, recipe: Recipe, report: Report) -> Image:
     lock = Lock() if recipe.options.upgrade else Lock.read(Path())
     made, lock = resolve(recipe, lock, report)
     said = labels(bundle.manifest, bundle.digest, recipe.options.label)
-    tell_without_bytecode(made, report)
+    tell_what_starts_compile(made, report)
     below = [built(one, recipe.options, cache, report) for one in made]
     lowest = [libraries(one, recipe.options, cache, report) for one in made]
     plans = [[*low, *drafts(bundle, one, recipe.options, report)] for low, one in zip(lowest, made, strict=True)]
@@ -110,14 +110,16 @@ def resolve(recipe: ImageRecipe, lock: Lock, report: Report) -> tuple[list[Made]
     return made, lock
 
 
-def tell_without_bytecode(made: Sequence[Made], report: Report) -> None:
-    """Say once of each Python that is not on this machine what that costs."""
+def tell_what_starts_compile(made: Sequence[Made], report: Report) -> None:
+    """Say once of each Python, and of a jinja2, that is not on this machine what that costs."""
     for python in sorted({one.base.python for one in made}):
         if interpreter(python) is None:
             report.info(
                 f"no bytecode: Python {python} is not on this machine, so each start compiles for half a second; bring "
                 f"it with `uv python install {python}`, or choose a base image with the Python that is here"
             )
+    for wanted in sorted({named(one.requirements) for one in made if not engine(one.requirements)}):
+        report.info(f"each start compiles the templates: {wanted} goes into the image, and here is another; install it")
 
 
 def libraries(made: Made, options: ImageOptions, cache: LayerCache, report: Report) -> list[Draft]:

@@ -19,6 +19,11 @@ def engine(wanted: Requirements) -> str:
     return mine if any((each.name, each.version) == (ENGINE, mine) for each in wanted.distributions()) else ""
 
 
+def named(wanted: Requirements) -> str:
+    """Return the jinja2 that goes into the image, as ``jinja2==3.1.6``."""
+    return next((f"{each.name}=={each.version}" for each in wanted.distributions() if each.name == ENGINE), ENGINE)
+
+
 def compiled_templates(entries: Sequence[Entry], workspace: Path) -> list[Entry]:
     """Return the Python of the templates among ``entries``, written into ``workspace``."""
     from baked_core.renderers.shipped import FOLDER as COMPILED  # noqa: PLC0415 - heavy
