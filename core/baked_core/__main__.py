@@ -35,14 +35,14 @@ def _serve(bundle: Path) -> None:
     if keeper := os.environ.pop(KEEPER, None):
         from baked_core.worker import Worker  # noqa: PLC0415 - not on Windows
 
-        worker = Worker(app, socket.socket(fileno=int(keeper)))
+        worker = Worker(app, socket.socket(fileno=int(keeper)), app.proxies)
         _collect()
         worker.run()
     else:
         from baked_core.listener import PATIENCE, listen  # noqa: PLC0415
         from baked_core.server import Server  # noqa: PLC0415
 
-        server, told = Server(app), os.environ.get
+        server, told = Server(app, proxies=app.proxies), os.environ.get
         _collect()
         server.run([listen(told("HOST", "127.0.0.1"), told("PORT", "8001"), told(PATIENCE, "0"))])
 

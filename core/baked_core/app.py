@@ -33,8 +33,10 @@ ATTACHED: Final = 10
 class App:
     """The ASGI application of one Bundle, with all that wraps it."""
 
-    def __init__(self, outermost: ASGIApp, life: Life) -> None:
+    def __init__(self, outermost: ASGIApp, life: Life, proxies: int) -> None:
         self._outermost = outermost
+        self.proxies = proxies
+        """How many proxies before it tell clients apart."""
         self.life = life
         """What the app holds while it serves, for a server that sends no lifespan."""
 
@@ -53,7 +55,7 @@ def create_app(baked: Baked, *, verify_token: str | None = None) -> App:
     mounts = _mounts(baked.root)
     life = partial(_life, serving.strangers)
     front = Front(public, door, frozenset(mounts), lambda kit: _rest(public, door, kit, verify, mounts), life)
-    return App(Compressed(_wrapped(front, serving, front.kit.failures)), life)
+    return App(Compressed(_wrapped(front, serving, front.kit.failures)), life, proxies(serving.settings))
 
 
 def _wrapped(app: ASGIApp, serving: Serving, failures: Failures) -> ASGIApp:

@@ -29,6 +29,9 @@ SHARE: Final = 4
 """Each of these is no more than one part in so many of the memory that there is."""
 VISITS: Final = 1000
 """Connections at once; beyond that, the one that has waited longest for its next request makes room."""
+CROWD: Final = 8
+"""One part in so many of the connections that there may be is what one client may have that read slowly, if others
+find no room."""
 _OTHER_FILES: Final = 300
 """Open files that are no connections: databases, once for each thread, static files, a keeper's sockets."""
 

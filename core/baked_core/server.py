@@ -55,7 +55,8 @@ LOG: Final[dict[str, Any]] = {
 class Server(UvicornServer):
     """Serves an ASGI application on listening sockets, one of which may come from, and go to, another process."""
 
-    def __init__(self, app: Any, *, root_path: str = "", linger: float = LINGER) -> None:
+    def __init__(self, app: Any, *, root_path: str = "", linger: float = LINGER, proxies: int = 0) -> None:
+        """Take the application, and how many proxies before it tell clients apart."""
         config = Config(
             app,
             http="baked_core.visit:Visit" if find_spec("httptools") else "h11",
@@ -70,7 +71,7 @@ class Server(UvicornServer):
             timeout_graceful_shutdown=GRACE,
         )
         super().__init__(config)
-        self.server_state = Shared(self)
+        self.server_state = Shared(self, proxies)
         self.up = asyncio.Event()
         """Set as soon as the application answers."""
         self.listener: socket.socket | None = None

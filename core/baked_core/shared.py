@@ -1,5 +1,6 @@
 """What the Visits of one server share."""
 
+from collections import Counter
 from typing import Any, Protocol
 
 from uvicorn.server import ServerState
@@ -23,28 +24,41 @@ class Host(Protocol):
 class Shared(ServerState):
     """uvicorn's own record of connections, the way from each back to its server, and who waits for whom."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, proxies: int = 0) -> None:
         super().__init__()
-        self.host = host
+        self.host, self.proxies = host, proxies
         self.most = limits.visits()
         """How many connections there may be."""
         self.unsent = limits.share(limits.UNSENT)
         """How many bytes may wait for all who read too slowly."""
         self.waiting: dict[Any, None] = {}
         """Visits from which the head of a request is awaited, the longest first."""
-        self.stalled: dict[Any, None] = {}
-        """Visits that do not read as fast as they are answered, the longest first."""
+        self.stalled: dict[Any, str] = {}
+        """Visits that do not read as fast as they are answered, the longest first, and whose they are."""
 
     def make_room(self) -> bool:
-        """Close the visit that has waited longest if there are too many; tell whether there is room now."""
+        """End a visit if there are too many; tell whether there is room now.
+
+        It is the one that has waited longest for its next request. If all are answered, it is the one that has
+        stalled longest of those of one client, if that has more of them than its share.
+        """
         if len(self.connections) <= self.most:
             return True
         done = (visit for visit in self.waiting if not visit.transport.get_write_buffer_size())
-        longest: Any = next(done, None)
-        if longest is None:
+        if (longest := next(done, None)) is not None:
+            longest.leave()
+        elif (slowest := self._crowding()) is not None:
+            slowest.give_up()
+        else:
             return False
-        longest.leave()
         return True
+
+    def _crowding(self) -> Any:
+        """Return the visit that has stalled longest of the client with most of such; None if nobody has many."""
+        client, count = next(iter(Counter(self.stalled.values()).most_common(1)), ("", 0))
+        if count <= self.most // limits.CROWD:
+            return None
+        return next(visit for visit, whose in self.stalled.items() if whose == client)
 
     def relieve(self) -> None:
         """Give up the visits that have stalled longest while too many bytes wait for all of them."""

@@ -9,7 +9,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from baked_core import limits
+from baked_core.http import HttpRequest
 from baked_core.shared import Shared
+from baked_core.visitor import Visitor
 
 _TARGET: Final = HTTPStatus.REQUEST_URI_TOO_LONG
 _FIELDS: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -127,7 +129,7 @@ class Visit(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read as fast as it is answered."""
         super().pause_writing()
-        self._shared.stalled[self] = None
+        self._shared.stalled[self] = self._client()
         self._shared.relieve()
         self._expect_progress()
 
@@ -196,6 +198,13 @@ class Visit(HttpToolsProtocol):
             self._too_much(_FIELDS)
         if self._refusal is not None:
             self._too_much(self._refusal)
+
+    def _client(self) -> str:
+        """Return who asked for what is answered, as turns tell clients apart."""
+        if self._answering is None:
+            return ""
+        http = HttpRequest(self._answering.scope, self._answering.receive)
+        return Visitor(http, person=False).address(self._shared.proxies)
 
     def _too_much(self, status: HTTPStatus) -> None:
         self._refusal = status

@@ -21,8 +21,8 @@ ORPHAN: Final = "orphan-{}.sock"
 class Worker:
     """One app process and its keeper."""
 
-    def __init__(self, app: Any, keeper: socket.socket) -> None:
-        self._server = Server(app, linger=0)
+    def __init__(self, app: Any, keeper: socket.socket, proxies: int = 0) -> None:
+        self._server = Server(app, linger=0, proxies=proxies)
         self._channel = Channel(keeper)
         self._revision = ""
         self._folder = Path()

@@ -22,6 +22,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
         f"| {limits.UNSENT:,} bytes; then",
         f"else {limits.SORTED:,} bytes of memory for all",
         f"| {limits.VISITS:,}, or what the limit",
+        f"more than {limits.VISITS // limits.CROWD} that read slowly",
         f"| {args.MAX_ARGUMENTS:,}, else 400",
         f"| {guard.LENGTH:,} bytes, or twice",
         f"| {urls.LINKS:,} characters, else 400",

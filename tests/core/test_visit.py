@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +58,8 @@ class Site:
     port: int
     log: Path
 
-    def connect(self, send: bytes = b"") -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT)
+    def connect(self, send: bytes = b"", *, source: str = "") -> socket.socket:
+        sock = socket.create_connection(("127.0.0.1", self.port), LIMIT, (source, 0))
         sock.sendall(send)
         return sock
 
@@ -253,6 +254,21 @@ def test_what_waits_for_all_who_do_not_read_is_bounded(start: Start) -> None:
         idle = [stack.enter_context(site.connect(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")) for _ in range(4)]
         time.sleep(HURRY / 2)
         assert len(until_closed(idle[0])) < 16 << 20
+
+
+def test_who_reads_slowly_on_many_connections_makes_room_for_others(start: Start) -> None:
+    """A thousand that took a thousand bytes a second each kept everybody else out for as long as they liked."""
+    site, large = start(visits=8), b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    with ExitStack() as stack:
+        one = stack.enter_context(site.connect(large, source="127.0.0.3"))
+        many = [stack.enter_context(site.connect(large)) for _ in range(7)]
+        time.sleep(0.3)
+        late = stack.enter_context(site.connect(GET + b"\r\n", source="127.0.0.2"))
+        assert status(answer(late)) == 200
+        with ThreadPoolExecutor(8) as readers:
+            heard = [len(body) for body in readers.map(until_closed, (one, *many))]
+    assert sum(each < 16 << 20 for each in heard) == 1
+    assert heard[0] > 16 << 20, "it had one connection"
 
 
 def test_who_leaves_is_known_to_have_left_whatever_else_was_asked(start: Start) -> None:
