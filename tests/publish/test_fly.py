@@ -478,6 +478,26 @@ def test_of_two_first_publishes_at_once_one_stays_out(flight: Flight, monkeypatc
     assert len(flight.machines) == 1
 
 
+def test_who_began_later_gives_way_though_the_list_showed_it_late(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[Vm] = []
+
+    def late(*about: Any) -> Any:
+        made = next(call for call in flight.cloud.calls if call.method == "POST" and call.path.endswith("/machines"))
+        body = json.loads(json.dumps({**made.body, "name": "baked-others-0"}))
+        body["config"]["metadata"]["baked_launch"] = "others"
+        others.append(flight.cloud.create(flight.app, body))
+        others[0].created = "2000-01-01T00:00:00Z"
+        return verify(*about)
+
+    monkeypatch.setattr(pipeline, "verify", late)
+    with pytest.raises(LockedError, match="it has made machine baked-others-0"):
+        flight.publish(1)
+    assert flight.machines == others
+    assert others[0].cordoned
+
+
 def result_code(database: Path, env: Mapping[str, str]) -> str:
     """Publish by the program, and return what came of it."""
     words = [sys.executable, "-m", "baked_publish", "fly", str(database), "--app", "data", "--region", "ams", "--json"]

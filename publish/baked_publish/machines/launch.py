@@ -60,9 +60,17 @@ class Launch:
 
     def _attend(self, group: Group) -> None:
         """Take the lease of a new machine at once; raise LockedError if another publish began to make some before."""
+        if self.leases is not None:
+            self.leases.take(group.machines[:1])
+            self.require_alone(group)
+
+    def require_alone(self, group: Group) -> None:
+        """Raise LockedError if there are machines of another publish that began before the one of ``group``.
+
+        Asked once more before visitors come: Fly's list may have been behind when the machines were made.
+        """
         if self.leases is None:
             return
-        self.leases.take(group.machines[:1])
         mine = group.leader
         for each in self.fleet().candidates:
             other = each.leader

@@ -36,6 +36,7 @@ class Promotion:
     def run(self, green: Group, fleet: Fleet) -> Standing:
         """Bring the visitors to ``green``; what goes wrong before the old machines are cordoned is undone."""
         green = self.launch.wait(green)
+        self.launch.require_alone(green)
         standing, past = self._next(green, fleet)
         leader = green.leader
         self._note(leader.id, PAST, past_text(past))
