@@ -1,4 +1,4 @@
-"""Shipped templates: ours, with the Python that jinja2 makes of them, where an image has it; else it is made here.
+"""Shipped templates: ours, with bytecode of the Python that jinja2 makes of them, where an image has it.
 
 What was made is found by the version of jinja2, the way it is asked, and the template's own text, so that another of
 any of them finds nothing.
@@ -6,7 +6,8 @@ any of them finds nothing.
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from hashlib import sha256
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import SourcelessFileLoader
+from importlib.util import cache_from_source
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final, NoReturn
@@ -19,7 +20,7 @@ OPTIONS: Final[Mapping[str, Any]] = {"autoescape": True, "trim_blocks": True, "l
 FILTERS: Final = ("number", "date", "bytes", "json", "paragraphs")
 """Ours, beside jinja2's own."""
 FOLDER: Final = "compiled"
-"""Where it lies, beside the templates."""
+"""Where the bytecode of it lies, beside the templates."""
 
 
 class Shipped(FileSystemLoader):
@@ -44,7 +45,10 @@ class Shipped(FileSystemLoader):
 
     def _code(self, name: str, source: str) -> CodeType | None:
         path = self._compiled / file_name(name, source)
-        return SourceFileLoader(path.stem, str(path)).get_code(path.stem) if path.is_file() else None
+        bytecode = cache_from_source(path)
+        if not Path(bytecode).is_file():
+            return None
+        return SourcelessFileLoader(path.stem, bytecode).get_code(path.stem)
 
 
 def file_name(name: str, source: str) -> str:
@@ -54,7 +58,7 @@ def file_name(name: str, source: str) -> str:
 
 
 def compiled(sources: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield name and content of the file that spares a server compiling a template, for each of ``sources``."""
+    """Yield name and content of the file whose bytecode spares a server compiling, for each template of ``sources``."""
     environment = Environment(**OPTIONS)  # noqa: S701 - it escapes
     environment.filters.update(dict.fromkeys(FILTERS, _later))
     for name, source in sorted(sources.items()):

@@ -29,7 +29,7 @@ from baked_publish.images.options import ImageOptions
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.sbom import attach, sbom
 from baked_publish.images.tarball import Entry, tarball
-from baked_publish.images.templates import compiled_templates, engine, named
+from baked_publish.images.templates import engine, named, templates_as_python
 from baked_publish.images.wheels import Requirements, install, require_platform, requirements
 from baked_publish.images.whence import default_base, wanted_base
 from baked_publish.registry.content import Blob, Tree
@@ -151,7 +151,7 @@ def drafts(bundle: Bundle, made: Made, options: ImageOptions, report: Report) ->
         entries = [Entry.baked(BUNDLE, file) for file in bundle.files if file.path.startswith(prefix)]
         if entries:
             jinja = engine(made.requirements) if prefix == "app/" else ""
-            key = key_of(prefix, key_of_entries(entries), python, compiler, jinja)
+            key = key_of(prefix, key_of_entries(entries), python, compiler, ["templates", jinja])
             tar = partial(_compiled, entries, python, report, templates=bool(jinja))
             yield Draft(about, key, tar, sum(entry.size for entry in entries))
     for file in bundle.files:
@@ -221,5 +221,5 @@ def _compiled(
 ) -> Generator[Iterator[bytes], None, None]:
     with TemporaryDirectory(prefix="baked-") as folder:
         workspace = Path(folder)
-        made = [*entries, *(compiled_templates(entries, workspace / "templates") if templates else ())]
-        yield tarball([*made, *bytecode(made, python, workspace / "bytecode", report)])
+        sources = [*entries, *(templates_as_python(entries, workspace / "templates") if templates else ())]
+        yield tarball([*entries, *bytecode(sources, python, workspace / "bytecode", report)])

@@ -1,4 +1,4 @@
-"""Templates of the serving app as Python, made here so that no server in an image compiles them for its first page."""
+"""Templates of the serving app as Python, of which bytecode is made: no server in an image compiles them."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -24,8 +24,8 @@ def named(wanted: Requirements) -> str:
     return next((f"{each.name}=={each.version}" for each in wanted.distributions() if each.name == ENGINE), ENGINE)
 
 
-def compiled_templates(entries: Sequence[Entry], workspace: Path) -> list[Entry]:
-    """Return the Python of the templates among ``entries``, written into ``workspace``."""
+def templates_as_python(entries: Sequence[Entry], workspace: Path) -> list[Entry]:
+    """Return the Python of the templates among ``entries``, written into ``workspace``, for its bytecode to be made."""
     from baked_core.renderers.shipped import FOLDER as COMPILED  # noqa: PLC0415 - heavy
     from baked_core.renderers.shipped import compiled  # noqa: PLC0415
 
