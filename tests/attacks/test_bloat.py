@@ -14,6 +14,8 @@ from attacked import Attacked, attacked
 
 HEALTHY = 0.25
 """Seconds in which the server says that it is well, whatever it is asked."""
+CROWDED = 1.0
+"""The same while hundreds ask at once."""
 GROWTH = 150 << 20
 """Bytes that a page may take while it is made."""
 LATE = 5.0
@@ -150,6 +152,20 @@ def test_slow_pages_of_one_client_keep_nobody_else_waiting(server: Attacked) -> 
             page = server.ask(b"/attacked/long.json?id__gt=5&_size=1", source="127.0.0.2")
             assert page.status == 200
             assert page.seconds < 2.0
+
+
+@pytest.mark.parametrize(("many", "target"), [(100, b"fat.csv?_size=250"), (100, b"fat.csv?_stream=on"), (300, b".db")])
+def test_many_at_once_that_nobody_reads_do_not_hold_the_loop(server: Attacked, many: int, target: bytes) -> None:
+    """A hundred pages of CSV kept it from its health for four seconds, three hundred downloads for one."""
+    for _ in range(TRIES):
+        with contextlib.ExitStack() as stack, server.watched() as watch:
+            for _ in range(many):
+                stack.enter_context(begun(server, b"/attacked" + (target if target == b".db" else b"/" + target)))
+            time.sleep(1)
+        if watch.slowest < CROWDED:
+            break
+    assert watch.slowest < CROWDED
+    assert not watch.unhealthy
 
 
 def worked(server: Attacked) -> float:
