@@ -1,6 +1,6 @@
 """The layer of the standard library's bytecode, for bases that come without: python:3.x-slim is one.
 
-A container whose root is read-only compiles what has no bytecode at every start: a third of a second for the modules
+A container whose root is read-only compiles what has no bytecode at every start: 0.3 s of CPU for the modules
 that the server imports. The sources are the base's own, so that the layer follows from its digest: a base is read for
 it once, and bases of the same sources, as those of two platforms are, share it.
 """
