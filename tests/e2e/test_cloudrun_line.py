@@ -604,6 +604,11 @@ def test_what_is_given_for_one_thing_alone_does(shop: Shop) -> None:
     assert [each.what for each in nobody.preflight() if not each.ok] == ["permission iam.serviceAccounts.actAs"]
 
 
+def test_who_may_not_look_which_apis_are_enabled_may_publish(shop: Shop) -> None:
+    shop.google.identity.denied.add("serviceusage.services.get")
+    assert shop.publish(1).action == "published"
+
+
 def test_a_project_that_is_not_ours_is_told(shop: Shop) -> None:
     (amiss,) = [each for each in shop.publisher(project="theirs").preflight() if not each.ok]
     assert amiss.what == "project 'theirs'"

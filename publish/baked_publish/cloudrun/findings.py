@@ -93,7 +93,10 @@ class Survey:
         return [name for name in APIS if not self._enabled(name)]
 
     def apis(self) -> tuple[list[str], list[Finding]]:
-        """Return the APIs that publishing has to enable, and what is to be told of it."""
+        """Return the APIs that publishing has to enable, and what is to be told of it.
+
+        Who has no right to look takes them for enabled: one that is not says so itself.
+        """
         try:
             disabled = self.disabled()
         except PublishError as exc:

@@ -108,7 +108,7 @@ class CloudRunPublisher(BasePublisher):
         """Name what is made, which settings change, what is uploaded, and what it may cost."""
         from baked_publish.images.uploads import uploads  # noqa: PLC0415 - only a publish needs it
 
-        image, disabled = self._image(artifact), self._survey.disabled()
+        image, disabled = self._image(artifact), self._survey.apis()[0]
         roster = Roster(self.name, None) if disabled else self._service.look()
         stored = not disabled and self._storage.exists()
         made = [Change("create", f"API {each}") for each in disabled]
@@ -297,7 +297,7 @@ class CloudRunPublisher(BasePublisher):
 
     def _push(self, image: "Image") -> str:
         works = {RUN: self._service.run.services, STORAGE: self._storage.exists}
-        for each in self._survey.disabled():
+        for each in self._survey.apis()[0]:
             self.report.info(f"enabling {each}")
             self._survey.enable(each, works[each])
         if not self._storage.exists():
