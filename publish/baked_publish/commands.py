@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -281,9 +281,10 @@ def logs(publisher: Publisher, speech: Speech, report: Report, *, follow: bool) 
         speech.answer(results.envelope("logs", lines=list(publisher.logs(follow=False))), [])
         return
     line = None
-    for line in publisher.logs(follow):
-        said = hidden(line)
-        click.echo(without_ids(said) if speech.quiet else said)
+    with suppress(KeyboardInterrupt) if follow else nullcontext():  # which is how following ends
+        for line in publisher.logs(follow):
+            said = hidden(line)
+            click.echo(without_ids(said) if speech.quiet else said)
     if line is None:
         report.info(f"{publisher.name!r} has written nothing yet")
 

@@ -105,12 +105,37 @@ def test_a_server_that_does_not_come_up_is_removed_and_nobody_notices(flight: Fl
     assert len(flight.machines) == 1
 
 
+def test_a_first_publish_that_fails_leaves_no_app(flight: Flight) -> None:
+    flight.cloud.full.add("ams")
+    with pytest.raises(StageError, match="there is no room for it there"):
+        flight.publish(1)
+    assert not flight.cloud.apps
+    flight.cloud.full.clear()
+    with pytest.raises(StageError, match="does not serve"):
+        flight.publish(1, plugin="raise RuntimeError('no')", start_timeout=4.0)
+    assert not flight.cloud.apps
+    flight.cloud.create_app("data", "personal")
+    flight.cloud.full.add("ams")
+    with pytest.raises(StageError, match="there is no room for it there"):
+        flight.publish(1)
+    assert list(flight.cloud.apps) == ["data"], "an app that was there stays there"
+
+
+def test_an_app_that_is_there_and_empty_needs_a_region(flight: Flight) -> None:
+    flight.cloud.create_app("data", "personal")
+    assert list(flight.publisher(region=()).lacking()) == ["region"]
+    with pytest.raises(PreflightError, match="region: nothing is live in the app that would tell where: give --region"):
+        flight.publish(1, region=())
+    flight.publish(1)
+    assert not flight.publisher(region=()).lacking()
+    assert flight.publish(2, region=()).action == "published"
+
+
 def test_another_image_than_asked_is_refused(flight: Flight) -> None:
     flight.cloud.swaps = "sha256:" + "0" * 64
     with pytest.raises(StageError, match="Fly started another one"):
         flight.publish(1)
-    assert flight.publisher().live() is None
-    assert flight.machines == []
+    assert not flight.cloud.apps
 
 
 def test_a_preview_has_an_url_of_its_own_until_it_is_promoted(flight: Flight) -> None:

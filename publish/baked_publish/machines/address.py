@@ -22,11 +22,13 @@ KINDS: Final = ("v6", "shared_v4")
 """What an app needs to be found, both for nothing."""
 
 
-def open_app(fly: Fly, app: str, org: str) -> None:
-    """Make an app if there is none, and give it the addresses that it lacks."""
+def open_app(fly: Fly, app: str, org: str) -> bool:
+    """Make an app if there is none, and give it the addresses that it lacks; return whether it was made."""
+    made = False
     try:
         fly.app(app)
     except NotFoundError:
+        made = True
         try:
             fly.create_app(app, org)
         except TargetError as exc:  # its answer got lost, or another publish was faster: then it is there, and ours
@@ -41,6 +43,7 @@ def open_app(fly: Fly, app: str, org: str) -> None:
             except TargetError:  # the same
                 if kind in _lacking(fly, app):
                     raise
+    return made
 
 
 def _lacking(fly: Fly, app: str) -> set[str]:

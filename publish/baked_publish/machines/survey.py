@@ -6,6 +6,7 @@ from typing import Final
 
 from baked_publish.deployment import Finding
 from baked_publish.errors import NotFoundError, PreflightError, PublishError
+from baked_publish.machines.fleet import Fleet
 from baked_publish.machines.options import FlyOptions
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.rights import require_push
@@ -57,6 +58,10 @@ class Survey:
         except NotFoundError:
             return None
 
+    def placeless(self) -> bool:
+        """Tell whether nobody says a region, neither an option nor what is live in the app that is there."""
+        return not self.given.region and Fleet.of(self.fly.machines(self.app)).live is None
+
     def _login(self) -> Finding:
         return Finding(ok=True, what=f"login by {self.fly.login.source}")
 
@@ -85,6 +90,9 @@ class Survey:
     def _known(self) -> Iterator[Finding]:
         """Look whether the secrets that are asked for are there, and whether images may be pushed."""
         yield Finding(ok=True, what=f"app {self.app}")
+        if self.placeless():
+            fix = "nothing is live in the app that would tell where: give --region ams, or FLY_REGION"
+            yield Finding(ok=False, what="region", fix=fix)
         if self.given.secret:
             there = self.fly.secrets(self.app)
             for each in self.given.secret:

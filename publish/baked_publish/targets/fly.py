@@ -18,7 +18,15 @@ from weakref import finalize
 from baked_publish.artifacts import Artifact, Recipe
 from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
-from baked_publish.errors import NotFoundError, PreflightError, PublishError, StageError, TargetError, UsageError
+from baked_publish.errors import (
+    LockedError,
+    NotFoundError,
+    PreflightError,
+    PublishError,
+    StageError,
+    TargetError,
+    UsageError,
+)
 from baked_publish.images.image import Image
 from baked_publish.images.recipe import ImageRecipe
 from baked_publish.images.uploads import uploads
@@ -72,15 +80,19 @@ class FlyPublisher(BasePublisher):
         super().__init__(options, name, http, report)
         self.given: FlyOptions = options
         self._leases: Leases | None = None
+        self._made = False
+        """Whether the app is one that this publish made."""
 
     # Before the bake
 
     def lacking(self) -> Mapping[str, str]:
-        """Name organization and region where the app is new; what else is amiss, the preflight tells."""
+        """Name organization and region where the app is new or empty; what else is amiss, the preflight tells."""
         wanted = {"org": "organization, such as personal", "region": "region, such as ams"}
         lacking = {field: words for field, words in wanted.items() if not getattr(self.given, field)}
         with suppress(PublishError):
-            return lacking if lacking and self._survey.found() is None else {}
+            if lacking and self._survey.found() is None:
+                return lacking
+            return {"region": wanted["region"]} if self._survey.placeless() else {}
         return {}
 
     def preflight(self) -> Sequence[Finding]:
@@ -189,8 +201,15 @@ class FlyPublisher(BasePublisher):
 
     def stage(self, artifact: Artifact, release: str, token: str) -> Candidate:
         """Push the image and bring machines of it up that no visitor reaches."""
-        image = Image.of(artifact, self.target)
-        open_app(self._fly, self.name, self.given.org or "personal")
+        self._made |= open_app(self._fly, self.name, self.given.org or "personal")
+        try:
+            return self._staged(Image.of(artifact, self.target), artifact, release, token)
+        except BaseException as exc:
+            if not isinstance(exc, LockedError):  # somebody else is about to use the app
+                self._close()
+            raise
+
+    def _staged(self, image: Image, artifact: Artifact, release: str, token: str) -> Candidate:
         staged = next((each for each in self._fleet().candidates if each.record.release == release), None)
         if staged is not None and not staged.kept:
             try:
@@ -248,6 +267,16 @@ class FlyPublisher(BasePublisher):
         if found := self._fleet().candidate(candidate.revision):
             self._launch.remove(found)
             self._preview.close(candidate.revision)
+        self._close()
+
+    def _close(self) -> None:
+        """Remove the app again if this very publish made it, and nothing is in it."""
+        if not self._made:
+            return
+        with suppress(PublishError):  # why the publish failed is what is told
+            if self._fleet() == Fleet((), ()):
+                self._fly.delete_app(self.name)
+                self._made = False
 
     def prune(self, keep: int) -> None:
         """Forget all but the ``keep`` newest old deployments, and remove their images if the registry lets us."""

@@ -30,12 +30,18 @@ PATIENCE: Final = 120.0
 """Seconds for all attempts at one request."""
 LONGEST_WAIT: Final = 60
 """Seconds that the API takes in one request to wait for a state."""
+UNREACHED: Final = 20.0
+"""Seconds of them in which nothing answers at all: a network that is down is told soon."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 15.0
 NONCE: Final = "fly-machine-lease-nonce"
 AGAIN: Final = frozenset({429, 502, 503, 504})
 """Status codes after which the same question may be answered."""
 JSON = dict[str, Any]
+
+
+class UnreachedError(TargetError):
+    """Nothing listens at Fly's address, or its name is not known."""
 
 
 @dataclass
@@ -236,11 +242,15 @@ class Fly:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Ask, again while that may help; return the JSON of the answer, or raise what it stands for."""
-        deadline, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
+        began, pause = time.monotonic(), FIRST_PAUSE
+        deadline = began + PATIENCE
         while True:
             self.pace.wait(action, about)
             try:
                 response = self._send(method, path, about, body, headers)
+            except UnreachedError:
+                if method == "POST" or time.monotonic() + pause > min(deadline, began + UNREACHED):
+                    raise
             except TargetError:
                 if method == "POST" or time.monotonic() + pause > deadline:
                     raise
@@ -268,9 +278,9 @@ class Fly:
             return self.http.request(method, url, json=body, headers={**said, **(headers or {})}, timeout=TIMEOUT)
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             where = urlsplit(url)
-            raise TargetError(
-                f"{where.netloc} did not answer {method} {where.path}: {exc or type(exc).__name__}"
-            ) from exc
+            kind = UnreachedError if isinstance(exc, httpx.ConnectError) else TargetError
+            why = f"{exc or type(exc).__name__}; look at the network, or try again later"
+            raise kind(f"{where.netloc} did not answer {method} {where.path}: {why}") from exc
 
 
 def _part(value: str) -> str:

@@ -1,6 +1,7 @@
 """Cloud Run's Admin API v2 through Google's own client over REST; what goes in and out is JSON that its types know."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -184,7 +185,8 @@ class Run:
         except (RetryError, NotInTime) as exc:
             raise TargetError(f"{what} is not done after {self._within:.0f} s: look again later") from exc
         except (RequestException, GoogleAuthError) as exc:
-            raise _Temporary(BusyError(f"{what}: Cloud Run did not answer: {exc}"), 0) from exc
+            told = f"{what}: Cloud Run did not answer: {_reason(exc)}; look at the network, or try again later"
+            raise _Temporary(BusyError(told), 0) from exc
         except (NotItsJson, *DAMAGED) as exc:
             told = f"{what}: Cloud Run's answer cannot be read ({type(exc).__name__}): try again"
             raise _Temporary(BusyError(told), 0) from exc
@@ -202,6 +204,11 @@ class _Temporary(Exception):
     def __init__(self, final: Exception, status: int) -> None:
         super().__init__(str(final))
         self.final, self.status = final, status
+
+
+def _reason(exc: Exception) -> str:
+    """Return why there was no answer, without the pools, objects and addresses that libraries put around it."""
+    return re.split(r"[\"']\)", str(exc).rpartition("): ")[2])[0]
 
 
 def _error(exc: Any, what: str) -> Exception:
