@@ -21,6 +21,8 @@ from google_services import JSON, Refusal, Services
 from google_storage import Storage
 from ground import Ground
 
+REGIONS = ("asia-northeast1", "europe-west1", "europe-west2", "europe-west3", "us-central1", "us-east1", "us-west1")
+"""Some of them. How another is refused is from github.com/Liscor/terraform_cloud_run_sgtm/issues/9."""
 APIS = (
     *("RUN", "ARTIFACTREGISTRY", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "LOGGING", "SECRETMANAGER", "IAM"),
     "IAMCREDENTIALS",
@@ -115,6 +117,10 @@ class Cloud:
                 message = (
                     f"{api} has not been used in project {PROJECT} before or it is disabled. Enable it, then retry."
                 )
+                raise Refusal(403, "PERMISSION_DENIED", message)
+            region = re.search("/locations/([^/]+)", asked.path)
+            if region and region[1] not in REGIONS:
+                message = f"Permission denied on 'locations/{region[1]}' (or it may not exist)."
                 raise Refusal(403, "PERMISSION_DENIED", message)
             if permission in self.identity.denied:
                 raise Refusal(
@@ -348,6 +354,13 @@ ROUTES: list[tuple[str, str, str, str, Callable[[Cloud, Asked], JSON]]] = [
     ("POST", rf"{REPOSITORIES}/(?P<repository>[^/:]+):testIamPermissions", STORED, "", Cloud.permissions_for),
     ("POST", r"/v1/projects/-/serviceAccounts/(?P<account>[^/:]+):testIamPermissions", "", "", Cloud.permissions_for),
     ("POST", r"/v1/projects/[^/]+/secrets/[^/:]+:testIamPermissions", "", "", Cloud.permissions_for),
+    (
+        "GET",
+        r"/v1/projects/[^/]+/locations",
+        RUN,
+        "run.locations.list",
+        lambda _c, _a: {"locations": [{"locationId": each} for each in REGIONS]},
+    ),
     ("POST", r"/v2/entries:list", "", "logging.logEntries.list", Cloud.entries),
     (
         "GET",

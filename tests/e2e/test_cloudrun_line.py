@@ -615,6 +615,16 @@ def test_a_project_that_is_not_ours_is_told(shop: Shop) -> None:
     assert amiss.fix.startswith("there is none, or service account publisher@clouds-test.iam.gserviceaccount.com may")
 
 
+def test_a_region_that_there_is_not_is_told_with_those_there_are(shop: Shop) -> None:
+    told = refused_before_the_bake(shop, region="europe-west11")
+    assert told.startswith(
+        "region 'europe-west11': Cloud Run has none of this name for the project, did you mean 'euro"
+    )
+    assert told.endswith("europe-west3, us-central1, us-east1, us-west1")
+    shop.google.identity.denied.add("run.locations.list")
+    assert refused_before_the_bake(shop, region="mars-west1").endswith(": check --region")
+
+
 def test_a_token_that_google_does_not_know_is_told_by_doctor_and_publish(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from baked_publish.cloudrun.secret import pinned
 from baked_publish.deployment import Finding
 from baked_publish.errors import NotFoundError, PreflightError, PublishError
 from baked_publish.shapes import is_list, items
+from baked_publish.suggest import nearest
 from baked_publish.vendors.google_api import Api, StrangerError, endpoint
 from baked_publish.vendors.google_run import Run
 
@@ -24,6 +25,8 @@ MORE: Final = (
 SPREADING: Final = 300.0
 """Seconds that an API may not work after it was enabled; "wait a few minutes", as its own message says."""
 PAUSE: Final = 2.0
+NO_REGION: Final = "Permission denied on 'locations/"
+"""How Google refuses a region that is not there, or not for this project."""
 SOMEWHERE: Final = "https://example.run.app"
 """Any audience, to see whether a token for one can be had."""
 TO_CHANGE: Final = {
@@ -164,6 +167,19 @@ class Survey:
             return Finding(ok=True, what=f"{what} (could not be looked up: {exc})")
         fix = f"there is none, or {self.api.login.source} may not see it: check --project, or log in as somebody else"
         return Finding(ok=False, what=f"project {self.project!r}", fix=f"{fix} ({exc})")
+
+    def region(self, region: str, exc: PreflightError) -> Finding:
+        """Tell of a region that Cloud Run refuses, with those that it has; raise what else it refuses."""
+        if NO_REGION not in str(exc):
+            raise exc
+        url = f"{endpoint('run')}/v1/projects/{self.project}/locations"
+        try:
+            known = sorted(str(each.get("locationId")) for each in items(self.api.call("GET", url), "locations"))
+        except PublishError:
+            return Finding(ok=False, what=f"region {region!r}", fix=f"{exc}: check --region")
+        there = f"there are: {', '.join(known)}"
+        fix = f"Cloud Run has none of this name for the project{nearest(region, known)}; {there}"
+        return Finding(ok=False, what=f"region {region!r}", fix=fix)
 
     def secrets(self, wanted: Sequence[tuple[str, str]]) -> Finding | None:
         """Tell whether the secrets that the service is to have are there; None if it is to have none."""

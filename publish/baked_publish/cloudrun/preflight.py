@@ -11,7 +11,7 @@ from baked_publish.cloudrun.rehearsal import Rehearsal
 from baked_publish.cloudrun.service import JSON, Service
 from baked_publish.cloudrun.storage import Storage
 from baked_publish.deployment import Finding
-from baked_publish.errors import PublishError
+from baked_publish.errors import PreflightError, PublishError
 from baked_publish.shapes import inner
 from baked_publish.vendors.google_api import endpoint
 
@@ -41,9 +41,20 @@ class Preflight:
             yield secrets
             if not secrets.ok:
                 return
+        if (region := self._region()) is not None:
+            yield region
+            return
         yield Rehearsal(self.service.run, self.service.name, self.given).finding(self._service)
         if self._service is None:
             yield self.survey.identity()
+
+    def _region(self) -> Finding | None:
+        """Tell of a region that there is not; None for one that there is."""
+        try:
+            self._service  # noqa: B018 - it is looked up by this
+        except PreflightError as exc:
+            return self.survey.region(self.given.region or "", exc)
+        return None
 
     def quotas(self) -> Iterator[Finding]:
         """Yield how much of the region's quotas is used, where that can be asked."""
