@@ -18,6 +18,7 @@ from baked_publish import checking, commands, errors, imaging, plugins, projecti
 from baked_publish.bake import BakeOptions
 from baked_publish.checking import Checking
 from baked_publish.commands import NOBODY, Baking, Consent, Following, Naming, connected
+from baked_publish.config import PROJECT
 from baked_publish.deadline import Limit
 from baked_publish.flags import Command, collect, flags
 from baked_publish.images.options import ImageOptions, PlatformOptions
@@ -133,9 +134,17 @@ def fail(speech: Speech, message: str, kind: str, exit_code: int, details: Mappi
     raise SystemExit(exit_code)
 
 
+class Named(click.Path):
+    """A file that is named; where none is, it says where else files may be named."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
+        """Return what comes after click's own words."""
+        return f"Name databases, or keep their names in a {PROJECT!r} here: `publish init` writes one"
+
+
 def files_argument(*, required: bool = True) -> click.Argument:
     """Return the argument FILES."""
-    return click.Argument(["files"], nargs=-1, required=required, type=click.Path(path_type=Path, readable=False))
+    return click.Argument(["files"], nargs=-1, required=required, type=Named(path_type=Path, readable=False))
 
 
 def changing() -> list[click.Parameter]:

@@ -74,7 +74,9 @@ def config(speech: Speech, _report: Report, **values: Any) -> None:
         return
     targets = {name: list(_resolved(name, project)) for name in project.said.get("targets", {}) or [project.target]}
     lines = [
-        f"{name}  {each['name']} = {each['value']}  ({each['source']})" for name in targets for each in targets[name]
+        f"{name}  {each['name']} = {_told(each['value'])}  ({each['source']})"
+        for name in targets
+        for each in targets[name]
     ]
     own = {str(path): dict(said) for path, said in project.own().items()}
     lines[:0] = [f"{path}  {key} = {value}  ({PROJECT})" for path, said in own.items() for key, value in said.items()]
@@ -131,6 +133,11 @@ def _resolved(target: str, project: Project) -> Iterator[dict[str, Any]]:
         if where:
             said = "[secret]" if any(word in name for word in SECRET) else value
             yield {"name": name, "value": said, "source": where}
+
+
+def _told(value: Any) -> str:
+    """Return a value as a person reads it: the parts of a list one after the other."""
+    return ", ".join(map(_told, value)) if isinstance(value, tuple) else str(value)
 
 
 def _names(envvar: str | Sequence[str] | None) -> str:

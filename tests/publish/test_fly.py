@@ -542,7 +542,7 @@ def test_machines_that_somebody_else_made_are_not_touched_unless_forced(flight: 
     flight.publish(1)
     other = flight.machines[0]
     other.config["metadata"] = {"fly_process_group": "app"}
-    with pytest.raises(PlanRefused, match="1 machines of app data that baked-data did not make"):
+    with pytest.raises(PlanRefused, match="1 machine of app data that baked-data did not make"):
         flight.publish(2)
     assert flight.machines == [other]
     assert flight.publish(2, Wish(force=True)).action == "published"

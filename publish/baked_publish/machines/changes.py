@@ -11,15 +11,21 @@ from baked_publish.machines.options import FlyOptions
 SECRETS = "secret_digests"
 
 
+def several(machines: int) -> str:
+    """Return a number of machines in words."""
+    return f"{machines:,} machine" if machines == 1 else f"{machines:,} machines"
+
+
 def planned(app: str, given: FlyOptions, fleet: Fleet, *, made: bool) -> Iterator[Change]:
     """Yield what is created and changed; ``made`` tells whether there is the app. Somebody else's machines are told."""
     if not made:
         yield Change("create", f"app {app}", after=f"in the organization {given.org}")
     if fleet.strangers:
-        told = f"{len(fleet.strangers)} machines of app {app} that baked-data did not make"
+        told = f"{several(len(fleet.strangers))} of app {app} that baked-data did not make"
         yield Change("overwrite", told, ", ".join(fleet.strangers))
     if fleet.live is None:
-        yield Change("create", "machines", after=f"{given.machines} in each of {', '.join(given.region)}")
+        where = f"in {'each of ' if len(given.region) > 1 else ''}{', '.join(given.region)}"
+        yield Change("create", several(given.machines), after=where)
     else:
         yield from changed(fleet.live.record.options, given.kept())
 
