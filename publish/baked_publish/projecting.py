@@ -137,7 +137,8 @@ def _resolved(target: str, project: Project) -> Iterator[dict[str, Any]]:
 
 def _told(value: Any) -> str:
     """Return a value as a person reads it: the parts of a list one after the other."""
-    return ", ".join(map(_told, value)) if isinstance(value, tuple) else str(value)
+    parts: Any = value if isinstance(value, tuple) else None
+    return str(value) if parts is None else ", ".join(map(_told, parts))
 
 
 def _names(envvar: str | Sequence[str] | None) -> str:
