@@ -1,10 +1,13 @@
 """The plan: what a publish would change, told from the Manifest that is live and the one just baked."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from baked_core.manifest import Database, Manifest, Table, View
 from baked_publish.deployment import Change
+
+SAME: Final = "as many, but others"
+"""What is told of rows and bytes whose numbers do not differ."""
 
 
 def compare(live: Manifest | None, baked: Manifest) -> tuple[Change, ...]:
@@ -46,7 +49,8 @@ def _databases(old: Mapping[str, Database], new: Mapping[str, Database]) -> Iter
         elif name not in old:
             yield Change("add", what, after=_weight(new[name]))
         elif old[name].sha256 != new[name].sha256:
-            yield Change("change", what, before=_weight(old[name]), after=_weight(new[name]))
+            before, after = _weight(old[name]), _weight(new[name])
+            yield Change("change", what, before=before, after=SAME if after == before else after)
             yield from _tables(name, old[name].tables, new[name].tables)
             yield from _views(name, old[name].views, new[name].views)
 

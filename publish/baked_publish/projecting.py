@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 import orjson
@@ -135,10 +135,11 @@ def _resolved(target: str, project: Project) -> Iterator[dict[str, Any]]:
             yield {"name": name, "value": said, "source": where}
 
 
-def _told(value: Any) -> str:
+def _told(value: object) -> str:
     """Return a value as a person reads it: the parts of a list one after the other."""
-    parts: Any = value if isinstance(value, tuple) else None
-    return str(value) if parts is None else ", ".join(map(_told, parts))
+    if not isinstance(value, tuple):
+        return str(value)
+    return ", ".join(map(_told, cast("tuple[object, ...]", value)))
 
 
 def _names(envvar: str | Sequence[str] | None) -> str:

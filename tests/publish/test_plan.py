@@ -29,6 +29,12 @@ def test_nothing_changed_is_no_change() -> None:
     assert told(manifest(t=table()), manifest(t=table())) == []
 
 
+def test_other_values_in_as_many_rows_are_told() -> None:
+    assert told(manifest("1", t=table()), manifest("2", t=table())) == [
+        ("change", "database db", "10 rows, 4,096 bytes", "as many, but others")
+    ]
+
+
 def test_rows_tables_and_columns_are_told_old_and_new() -> None:
     live = manifest("1", t=table(10, "a", "b"), gone=table())
     baked = manifest("2", t=table(12, "a", "c"), new=table(3))
