@@ -124,7 +124,11 @@ def _values(target: str, defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any
                 continue
             value, source = param.consume_value(context, {})
             where = {"DEFAULT_MAP": PROJECT, "ENVIRONMENT": f"environment, {_names(param.envvar)}"}.get(source.name, "")
-            yield str(param.name), param.type_cast_value(context, value), where
+            try:
+                told = param.type_cast_value(context, value)
+            except click.BadParameter as exc:
+                raise UsageError(f"{param.name} of {target} ({where}): {exc.message}") from exc
+            yield str(param.name), told, where
 
 
 def _resolved(target: str, project: Project) -> Iterator[dict[str, Any]]:

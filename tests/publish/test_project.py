@@ -92,6 +92,14 @@ def test_a_flag_is_stronger_than_the_environment_and_that_than_the_file(here: Pa
         assert record.workers == workers
 
 
+def test_an_environment_that_cannot_be_read_is_told_whoever_asks(here: Path, env: dict[str, str]) -> None:
+    for words in (("config",), ("config", "--check")):
+        done = said(here, {**env, "BAKED_LOCAL_WORKERS": "many"}, *words, code=2)
+        assert done["error"]["message"] == (
+            "workers of local (environment, BAKED_LOCAL_WORKERS): 'many' is not a valid integer."
+        )
+
+
 def test_files_on_the_command_line_take_the_place_of_the_databases(here: Path, env: dict[str, str]) -> None:
     other = make_database(here / "other.db", 2)
     assert list(said(here, env, "check", other)["looked"]) == ["other"]
