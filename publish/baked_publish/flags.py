@@ -74,14 +74,20 @@ def _flag(each: Field[Any], hint: Any, section: str, target: str) -> Flag:
     return flag
 
 
-def _kind(hint: Any, bounds: tuple[int | None, int | None]) -> dict[str, Any]:
+def _kind(hint: Any, bounds: tuple[float | None, float | None]) -> dict[str, Any]:
     if hint is bool:
         return {"is_flag": True}
     if get_origin(hint) is tuple:
         return {"multiple": True, **_item(get_args(hint)[0])}
     if bounds != (None, None):
-        return {"type": click.IntRange(*bounds)}
+        return {"type": _range(_type(hint), *bounds)}
     return {"type": _type(hint)}
+
+
+def _range(kind: type, least: float | None, most: float | None) -> click.IntRange | click.FloatRange:
+    if kind is float:
+        return click.FloatRange(least, most)
+    return click.IntRange(None if least is None else int(least), None if most is None else int(most))
 
 
 def _item(hint: Any) -> dict[str, Any]:

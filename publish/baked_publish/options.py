@@ -1,11 +1,15 @@
 """A target's options: one frozen dataclass, from which flags, environment names and YAML keys are derived."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 from baked_publish.deployment import Change
 from baked_publish.shapes import is_list
+
+HOST: Final = re.compile(r"(?i)(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+"""A host name that somebody may own: RFC 1123, section 2.1."""
 
 
 def option(
@@ -17,7 +21,7 @@ def option(
     release: bool = True,
     locates: bool = False,
     needed: str = "",
-    bounds: tuple[int | None, int | None] = (None, None),
+    bounds: tuple[float | None, float | None] = (None, None),
 ) -> Any:
     """Declare a field of an options dataclass: its default, its sentence in ``--help``, its flag.
 

@@ -63,7 +63,7 @@ def test_what_the_bake_makes_first_is_not_missed(here: Path, text: str) -> None:
 
 
 def test_the_program_tells_all_of_it_with_what_targets_refuse(here: Path) -> None:
-    named = "targets:\n  cloudrun: {memory: 512m}\n  fly:\n    name: Bad_Name\n  local:\n"
+    named = "targets:\n  cloudrun: {memory: 512m, domain: 'http://x.org/'}\n  fly:\n    name: Bad_Name\n  local:\n"
     (here / "publish.yaml").write_text(f"databases: data.db\nmetadata: no.yaml\n{named}")
     done = program("config", "--check", cwd=here)
     assert done.returncode == 4

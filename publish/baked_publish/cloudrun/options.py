@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from baked_publish.errors import UsageError
 from baked_publish.images.options import ImageOptions
-from baked_publish.options import option
+from baked_publish.options import HOST, option
 from baked_publish.vendors.google_login import PROJECTS
 
 NAME: Final = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
@@ -71,8 +71,8 @@ class CloudRunOptions(ImageOptions):
         flag="--allow-unauthenticated/--no-allow-unauthenticated",
     )
     domain: str | None = option(None, "Host name of your own; it is mapped to the service.")
-    tags: int = option(20, "Old deployments that keep a URL of their own.", release=False)
-    start_timeout: float = option(300.0, "Seconds that the app gets to come up.", release=False)
+    tags: int = option(20, "Old deployments that keep a URL of their own.", release=False, bounds=(0, None))
+    start_timeout: float = option(300.0, "Seconds that the app gets to come up.", release=False, bounds=(1, None))
 
     @property
     def memory_bytes(self) -> int:
@@ -101,6 +101,8 @@ class CloudRunOptions(ImageOptions):
             yield f"--min-instances {self.min_instances}: 0 to --max-instances, {self.max_instances}"
         if self.vpc_subnet and not self.vpc_network:
             yield f"--vpc-subnet {self.vpc_subnet!r} needs --vpc-network"
+        if self.domain and HOST.fullmatch(self.domain) is None:
+            yield f"--domain {self.domain!r} is no host name: write for example data.example.org"
 
 
 def bytes_of(text: str) -> int:

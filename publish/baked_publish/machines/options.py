@@ -20,18 +20,24 @@ class FlyOptions(ImageOptions):
     memory: int = option(256, "Memory that the server may use; in megabytes.")
     cpus: int = option(1, "Processors that the server may use; of a machine.")
     cpu_kind: Kind = option("shared", "Kind of processor.")
-    soft_limit: int = option(20, "Requests at once from which on other machines are preferred.")
+    soft_limit: int = option(20, "Requests at once from which on other machines are preferred.", bounds=(1, None))
     hard_limit: int | None = option(None, "Requests at once that a machine gets at most; by default no limit.")
     autostop: Autostop = option("stop", "What happens to a machine that nobody visits.")
     min_machines: int = option(0, "Machines that run though nobody visits, in the first region.")
     domain: tuple[str, ...] = option((), "Host name of your own; a certificate is asked for; repeatable.")
     secret: tuple[str, ...] = option((), "Secret that the platform keeps; the name of one of the app, repeatable.")
-    start_timeout: float = option(180.0, "Seconds that the app gets to come up.", release=False, locates=True)
-    settle: float = option(
-        10.0, "Seconds after which Fly's proxies know of a new machine.", release=False, locates=True
+    start_timeout: float = option(
+        180.0, "Seconds that the app gets to come up.", release=False, locates=True, bounds=(1, None)
     )
-    drain: float = option(10.0, "Seconds that requests under way get to end.", release=False, locates=True)
-    rate: float = option(1.0, "Requests a second of each kind that Fly's API takes.", release=False, locates=True)
+    settle: float = option(
+        10.0, "Seconds after which Fly's proxies know of a new machine.", release=False, locates=True, bounds=(0, None)
+    )
+    drain: float = option(
+        10.0, "Seconds that requests under way get to end.", release=False, locates=True, bounds=(0, None)
+    )
+    rate: float = option(
+        1.0, "Requests a second of each kind that Fly's API takes.", release=False, locates=True, bounds=(0.01, None)
+    )
     secret_digests: tuple[tuple[str, str], ...] = ()
     """What those secrets are now, as Fly's digests tell it: another value is a change. No flag; read from the app."""
 

@@ -8,6 +8,7 @@ from baked_publish.deployment import Finding
 from baked_publish.errors import NotFoundError, PreflightError, PublishError
 from baked_publish.machines.fleet import Fleet
 from baked_publish.machines.options import FlyOptions
+from baked_publish.options import HOST
 from baked_publish.registry.repository import Repository
 from baked_publish.registry.rights import require_push
 from baked_publish.suggest import nearest
@@ -134,6 +135,11 @@ def guest(given: FlyOptions) -> Iterator[Finding]:
     fits = least <= given.memory <= most and given.memory % STEP == 0
     fix = f"{given.cpus} {given.cpu_kind} processors have {least} to {most} MB, in steps of {STEP}"
     yield Finding(fits, f"--memory {given.memory}", fix)
+    for each in given.domain:
+        if HOST.fullmatch(each.removeprefix("*.")) is None:
+            yield Finding(
+                ok=False, what=f"--domain {each}", fix="it is no host name: write for example data.example.org"
+            )
     yield Finding(given.machines > 0, f"--machines {given.machines}", "give a number above 0")
     yield Finding(
         0 <= given.min_machines <= given.machines, f"--min-machines {given.min_machines}", "at most --machines"
