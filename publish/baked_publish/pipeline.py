@@ -248,16 +248,18 @@ def _unchanged(
     publisher: Publisher, live: Deployment, changes: Iterable[Change], manifest: Manifest, wish: Wish, report: Report
 ) -> Outcome:
     """Leave what is live, unless it does not answer or something around it is not as it was published."""
-    around = [] if wish.preview or wish.canary else [each for each in changes if each.kind in {"create", "change"}]
-    amiss = [describe(each) for each in around]
+    amiss = [] if wish.preview or wish.canary else [each for each in changes if each.kind in {"create", "change"}]
     if not answers(publisher, live):
-        amiss.append(f"{live.url} does not answer")
+        report.warning(f"{live.url} does not answer; bringing {live.revision} up again")
+        _, at = _bring_up(publisher, publisher.recall(live), live, Wish(keep=wish.keep), report)
+        return Outcome("published", at, manifest=manifest)
     if not amiss:
         report.info("unchanged: this is what is live")
         return Outcome("unchanged", live, manifest=manifest)
-    report.warning(f"{'; '.join(amiss)}: bringing {live.revision} up again")
-    _, at = _bring_up(publisher, publisher.recall(live), live, Wish(keep=wish.keep), report)
-    return Outcome("published", at, manifest=manifest)
+    report.step("mend", live.revision)
+    publisher.mend(live)
+    report.info("unchanged: this is what is live, and what lies around it was set right")
+    return Outcome("unchanged", live, tuple(amiss), manifest)
 
 
 def answers(publisher: Publisher, live: Deployment) -> bool:

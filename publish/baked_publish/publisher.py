@@ -144,6 +144,10 @@ class Publisher(Protocol):
         """
         ...
 
+    def mend(self, live: Deployment) -> None:
+        """Set right what lies around ``live`` and is not as the options say: who may visit, a domain; no data moves."""
+        ...
+
     def discard(self, candidate: Candidate) -> None:
         """Remove a candidate; nothing happens if it is already gone."""
         ...
@@ -245,6 +249,9 @@ class BasePublisher:
     def keep(self, candidate: Candidate) -> Candidate:
         """Refuse: this target holds no candidates."""
         raise TargetError(f"{self.target} cannot hold a preview of {candidate.name!r}")
+
+    def mend(self, live: Deployment) -> None:
+        """Leave what lies around it."""
 
     def discard(self, candidate: Candidate) -> None:
         """Leave it: this target holds no candidates."""

@@ -321,7 +321,7 @@ def test_a_rollback_lets_nobody_in_who_was_shut_out_since(shop: Shop, refused: b
     pipeline.rollback(shop.publisher(), None, Wish(), Silent())
     assert shop.live().revision == first
     assert shop.http.get(url).status_code == 403
-    assert shop.publish(1, allow_unauthenticated=True).action == "published"
+    assert shop.publish(1, allow_unauthenticated=True).action == "unchanged"
     assert shop.live().revision == first, "nothing new was made of it"
     assert shop.version(url) == 1
 
@@ -377,8 +377,9 @@ def test_a_domain_that_could_not_be_mapped_is_mapped_by_the_next_run(shop: Shop)
     assert not shop.google.domains
     again = shop.publish(1, domain="data.example.org")
     assert shop.google.domains["data.example.org"]["spec"] == {"routeName": "data"}
-    assert (again.action, again.at and again.at.revision) == ("published", first.at and first.at.revision)
-    assert shop.publish(1, domain="data.example.org").action == "unchanged"
+    assert (again.action, again.at and again.at.revision) == ("unchanged", first.at and first.at.revision)
+    assert [each.what for each in again.changes] == ["domain mapping data.example.org"]
+    assert shop.publish(1, domain="data.example.org").changes == ()
 
 
 def test_a_log_tells_what_the_server_wrote(shop: Shop) -> None:

@@ -233,10 +233,15 @@ def test_a_name_of_ones_own_is_planned_asked_for_and_looked_at(flight: Flight) -
     assert "https://www.example.org has its certificate" in flight.told.lines
 
 
-def test_a_certificate_that_cannot_be_asked_for_is_a_warning(flight: Flight) -> None:
+def test_a_certificate_that_cannot_be_asked_for_is_a_warning_and_asked_for_by_the_next_run(flight: Flight) -> None:
     flight.cloud.fails("POST", "/certificates/acme", 422)
     assert flight.publish(1, domain=("www.example.org",)).action == "published"
     assert [each for each in flight.told.lines if "a certificate could not be asked for: Fly answered 422" in each]
+    machines = {each.id for each in flight.machines}
+    again = flight.publish(1, domain=("www.example.org",))
+    assert (again.action, [each.what for each in again.changes]) == ("unchanged", ["certificate for www.example.org"])
+    assert flight.app.certificates == ["www.example.org"]
+    assert {each.id for each in flight.machines} == machines
 
 
 def test_an_image_that_fly_would_not_unpack_is_refused_before_anything_is_sent(

@@ -220,6 +220,14 @@ class CloudRunPublisher(BasePublisher):
         aftermath.run(deployment, public=bool(public(self._service.run, roster)))
         return deployment
 
+    def mend(self, live: Deployment) -> None:
+        """Let those visit whom the options say, and see that the domain leads to the service."""
+        roster = self._service.look()
+        made, told = _found(roster, live.revision), public(self._service.run, roster)
+        if told is not None and told != made.public:
+            Promotion(self._service, self.given.tags, self.report).run(made, recalled=False)
+        Aftermath(self._api, self._visitor, self.given, self.report).run(live, public=made.public)
+
     def discard(self, candidate: Candidate) -> None:
         """Remove a revision that was never live; its visitors go back, and a service made for it alone goes too."""
         roster = self._service.look()

@@ -262,6 +262,10 @@ class FlyPublisher(BasePublisher):
         self._addresses.certify(self.name, self.given.domain)
         return self._listing.live(green, standing)
 
+    def mend(self, live: Deployment) -> None:  # noqa: ARG002 - there is one app
+        """Ask for the certificates that are missing."""
+        self._addresses.certify(self.name, self.given.domain)
+
     def discard(self, candidate: Candidate) -> None:
         """Remove the machines of ``candidate``, and the app that shows it, if one does."""
         if found := self._fleet().candidate(candidate.revision):
