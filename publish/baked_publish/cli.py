@@ -24,7 +24,6 @@ from baked_publish.flags import Command, collect, flags
 from baked_publish.images.options import ImageOptions, PlatformOptions
 from baked_publish.imaging import Imaging
 from baked_publish.ingredients import Ingredients
-from baked_publish.pipeline import Wish
 from baked_publish.plugin_secrets import PluginSecrets
 from baked_publish.project import Project
 from baked_publish.projecting import Beginning, Configuring
@@ -34,6 +33,7 @@ from baked_publish.report import Report
 from baked_publish.serve import Serving
 from baked_publish.speech import Speech
 from baked_publish.suggest import nearest
+from baked_publish.wish import Wish
 
 BUG, INTERRUPTED, TERMINATED = 70, 130, 143
 WITHOUT = {"init", "config", "plugins", "cache", "--help", "--version"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from baked_publish import errors, pipeline, plugins, results
+from baked_publish import errors, pipeline, planning, plugins, results
 from baked_publish.bake import BakeOptions
 from baked_publish.builders.directory import Directory
 from baked_publish.deadline import within
@@ -18,7 +18,6 @@ from baked_publish.deployment import Candidate, Deployment, Finding
 from baked_publish.flags import collect, ways
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.options import missing, option
-from baked_publish.pipeline import Wish
 from baked_publish.plugin_secrets import PluginSecrets
 from baked_publish.project import Project
 from baked_publish.publisher import Can, Publisher
@@ -26,6 +25,7 @@ from baked_publish.redaction import hidden, without_ids
 from baked_publish.report import Report, Silent
 from baked_publish.serve import Serving, preview
 from baked_publish.speech import Speech
+from baked_publish.wish import Wish
 
 NOBODY = "doctor"
 """The name that a target is asked about where none was said."""
@@ -184,7 +184,7 @@ def ask_for_the_rest(publisher: Publisher) -> None:
 
 def answer_outcome(speech: Speech, name: str, outcome: pipeline.Outcome) -> None:
     """Answer with the URL, the plan of a dry run, or all that is known of the outcome; quiet, without a digest."""
-    lines = [pipeline.describe(change) for change in outcome.changes]
+    lines = [planning.describe(change) for change in outcome.changes]
     if outcome.action != "planned":
         lines = [_url(outcome.at, speech)] if outcome.at else []
     speech.answer(results.of_outcome(name, outcome), lines)
@@ -224,7 +224,7 @@ def status(publisher: Publisher, speech: Speech, report: Report) -> None:
     live, previews = publisher.live(), [each for each in publisher.candidates() if each.kept]
     if live is None and not previews:
         raise errors.NotFoundError(f"nothing is published on {publisher.target} as {publisher.name!r}")
-    answers = live is not None and pipeline.answers(publisher, live)
+    answers = live is not None and planning.answers(publisher, live)
     value = {
         "live": results.of_deployment(live) if live else None,
         "answers": answers,

@@ -7,7 +7,7 @@ the next run removes what was left behind.
 import secrets
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import import_module
 from typing import Final, Literal, TypeVar
@@ -18,46 +18,26 @@ from baked_publish.bundle import Bundle
 from baked_publish.deadline import EITHER, Expired
 from baked_publish.deployment import Candidate, Change, Deployment, Finding
 from baked_publish.errors import (
-    LockedError,
     NotFoundError,
-    PlanRefused,
     PreflightError,
     PublishError,
-    TargetError,
     UsageError,
 )
-from baked_publish.expectations import Expectation, hold_for, hold_for_bake
-from baked_publish.exposure.consent import ACCEPT, require_consent
-from baked_publish.options import deployed, option
-from baked_publish.plan import compare, losses
+from baked_publish.expectations import hold_for, hold_for_bake
+from baked_publish.exposure.consent import require_consent
+from baked_publish.options import deployed
+from baked_publish.planning import answers, plan
 from baked_publish.plugin_secrets import version_of
 from baked_publish.publisher import Can, Publisher
 from baked_publish.report import Report
-from baked_publish.verify import read_manifest, verify
+from baked_publish.verify import verify
+from baked_publish.wish import Wish
 
 Baking = Callable[[], AbstractContextManager[Bundle]]
 """Opens the context in which the files are frozen."""
 Some = TypeVar("Some", Candidate, Deployment)
 Action = Literal["published", "previewed", "canary", "unchanged", "planned", "promoted", "rolled back"]
 ALL: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How a publish is to go: the same words for every target."""
-
-    preview: bool = option(False, "Bring it up at a URL of its own; visitors are not sent there.")
-    canary: int | None = option(
-        None, "Percent of the visitors to send there; `publish promote` sends all, `publish rollback` none."
-    )
-    dry_run: bool = option(False, "Show the plan and touch nothing.")
-    force: bool = option(False, "Publish though nothing changed, or though live data would be lost.")
-    max_row_loss: int = option(50, "Percent of a live table's rows that may vanish without --force.", bounds=(0, 100))
-    keep: int | None = option(5, "Old deployments that stay within reach of a rollback.", bounds=(0, None))
-    """None removes none of them."""
-    accept: tuple[str, ...] = option((), ACCEPT)
-    checks: tuple[Expectation, ...] = ()
-    """What must hold of the bake, and of the candidate before visitors come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,60 +168,12 @@ def release_of(publisher: Publisher, artifact: Artifact) -> str:
     return sha256(canonical(parts)).hexdigest()
 
 
-def plan(
-    publisher: Publisher, artifact: Artifact, live: Deployment | None, wish: Wish, report: Report
-) -> tuple[Change, ...]:
-    """Tell what would change; raise PlanRefused when something live would be lost and nobody forced it."""
-    report.step("plan")
-    old = _live_manifest(publisher, live, wish, report)
-    changes = (*compare(old, artifact.bundle.manifest), *publisher.plan(artifact, live))
-    if Can.STAGE not in publisher.can:
-        how = f"{publisher.target} cannot stage: it goes live first and is verified at once"
-        changes = (*changes, Change("warn", how))
-    lost = [describe(change) for change in changes if change.kind == "overwrite"]
-    lost += losses(old, artifact.bundle.manifest, wish.max_row_loss)
-    refused = bool(lost) and not wish.force
-    for change in changes if refused or not wish.dry_run else ():  # what a dry run found is its answer
-        report.info(describe(change))
-    if refused:
-        raise PlanRefused(
-            f"publishing would lose data that is live: {'; '.join(lost)}. Nothing was changed. "
-            "If that is meant, publish with --force",
-            {"changes": [asdict(change) for change in changes]},
-        )
-    return changes
-
-
-def describe(change: Change) -> str:
-    """Return one line for a person."""
-    arrow = " -> ".join(value for value in (change.before, change.after) if value is not None)
-    return f"{change.kind} {change.what}" + (f": {arrow}" if arrow else "")
-
-
 def sweep(publisher: Publisher, release: str, report: Report) -> None:
     """Discard what a killed run left behind, but for a candidate of ``release``, which staging takes up again."""
     for candidate in publisher.candidates():
         if not candidate.kept and candidate.release != release:
             report.info(f"removing what an interrupted run left: {candidate.revision}")
             publisher.discard(candidate)
-
-
-def _live_manifest(publisher: Publisher, live: Deployment | None, wish: Wish, report: Report) -> Manifest | None:
-    """Return what is live; raise PlanRefused if it serves and cannot be told, for then nobody knows what is lost."""
-    if live is None:
-        return None
-    try:
-        return read_manifest(publisher, live)
-    except PublishError as exc:
-        if isinstance(exc, LockedError) and not wish.dry_run:  # somebody else publishes, which is no reason to go on
-            raise
-        if not (wish.force or wish.dry_run) and answers(publisher, live):
-            raise PlanRefused(
-                f"what is live answers its visitors, but could not be compared, so that nobody knows what would be "
-                f"lost: {exc}. Nothing was changed. Try again, or publish with --force"
-            ) from exc
-        report.warning(f"what is live could not be compared: {exc}")
-        return None
 
 
 def _unchanged(
@@ -260,17 +192,6 @@ def _unchanged(
     publisher.mend(live)
     report.info("unchanged: this is what is live, and what lies around it was set right")
     return Outcome("unchanged", live, tuple(amiss), manifest)
-
-
-def answers(publisher: Publisher, live: Deployment) -> bool:
-    """Tell whether what is live answers its visitors; a target without a server always does."""
-    if Can.SERVE not in publisher.can:
-        return True
-    try:
-        publisher.fetch(live, "/-/healthz", {})
-    except TargetError:
-        return False
-    return True
 
 
 def _bring_up(

@@ -13,7 +13,7 @@ from baked_publish.config import IDLE_SETTINGS
 from baked_publish.deadline import Limit
 from baked_publish.expectations import Expectation
 from baked_publish.ingredients import Ingredients
-from baked_publish.pipeline import Wish
+from baked_publish.wish import Wish
 
 JSON = dict[str, Any]
 TEXT: Final[JSON] = {"type": "string"}

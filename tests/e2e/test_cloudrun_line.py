@@ -18,7 +18,7 @@ from google_cloud import Cloud
 from line import LIMIT, Client, make_database, program, result
 from workshop import Told
 
-from baked_publish import pipeline
+from baked_publish import pipeline, planning
 from baked_publish.bake import BakeOptions
 from baked_publish.cloudrun import findings, service
 from baked_publish.cloudrun.options import CloudRunOptions
@@ -35,11 +35,12 @@ from baked_publish.errors import (
     VerifyError,
 )
 from baked_publish.ingredients import Ingredients, baking
-from baked_publish.pipeline import Outcome, Wish
+from baked_publish.pipeline import Outcome
 from baked_publish.report import Silent
 from baked_publish.targets.cloudrun import CloudRunPublisher
 from baked_publish.vendors import google_run
 from baked_publish.verify import verify
+from baked_publish.wish import Wish
 
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
 PAUSE = 0.05
@@ -286,7 +287,7 @@ def test_whom_iam_allows_alone_may_visit(shop: Shop) -> None:
     closed = shop.publish(1, allow_unauthenticated=False)
     assert Change("change", "visitors", "everybody", "whom IAM allows") in closed.changes
     assert shop.http.get(url).status_code == 403
-    assert pipeline.answers(shop.publisher(), shop.live())
+    assert planning.answers(shop.publisher(), shop.live())
     opened = shop.publish(1)
     assert Change("change", "visitors", "whom IAM allows", "everybody") in opened.changes
     assert shop.version(url) == 1
@@ -305,7 +306,7 @@ def test_a_closed_service_stays_closed_whatever_brings_it_up(shop: Shop) -> None
         assert closed()
     result("rollback", "cloudrun", "data", *where)
     assert closed()
-    assert pipeline.answers(shop.publisher(), shop.live())
+    assert planning.answers(shop.publisher(), shop.live())
     shop.publish(3)
     assert not closed()
     pipeline.rollback(shop.publisher(), None, Wish(), Silent())

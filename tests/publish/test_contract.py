@@ -29,7 +29,7 @@ from baked_publish.bake import BakeOptions
 from baked_publish.bundle import Bundle
 from baked_publish.errors import LockedError, NotFoundError, PlanRefused, PublishError, VerifyError
 from baked_publish.ingredients import Ingredients, baking
-from baked_publish.pipeline import Outcome, Wish
+from baked_publish.pipeline import Outcome
 from baked_publish.publisher import Publisher
 from baked_publish.registry import patience
 from baked_publish.report import Silent
@@ -41,6 +41,7 @@ from baked_publish.targets.registry import RegistryPublisher
 from baked_publish.vendors import fly as fly_client
 from baked_publish.vendors import google_api, google_run
 from baked_publish.verify import read_manifest, verify
+from baked_publish.wish import Wish
 
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
 

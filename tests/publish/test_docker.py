@@ -18,17 +18,17 @@ from kept import wait_until
 from line import LIMIT
 from workshop import Workshop
 
-from baked_publish import pipeline
+from baked_publish import pipeline, planning
 from baked_publish.bake import BakeOptions
 from baked_publish.engine import loading
 from baked_publish.errors import NotFoundError, PreflightError, StageError, TargetError, UsageError
 from baked_publish.images.archive import archive_blocks
 from baked_publish.images.config import USER
 from baked_publish.ingredients import Ingredients, baking
-from baked_publish.pipeline import Wish
 from baked_publish.report import Silent
 from baked_publish.targets.docker import DockerPublisher
 from baked_publish.verify import verify
+from baked_publish.wish import Wish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,7 +365,7 @@ def test_what_is_live_comes_back_with_its_engine(dock: Dock) -> None:
             dock.publish(3)
     finally:
         dock.engine.start()
-    wait_until(lambda: pipeline.answers(dock.publisher(), dock.live()))
+    wait_until(lambda: planning.answers(dock.publisher(), dock.live()))
     assert dock.version() == 2
     assert not dock.inspect("data--1")["State"]["Running"]
 

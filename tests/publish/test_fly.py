@@ -37,10 +37,10 @@ from baked_publish.ingredients import Ingredients, baking
 from baked_publish.machines import store
 from baked_publish.machines.changes import changed
 from baked_publish.machines.options import FlyOptions
-from baked_publish.pipeline import Wish
 from baked_publish.report import Silent
 from baked_publish.targets.fly import FlyPublisher
 from baked_publish.verify import verify
+from baked_publish.wish import Wish
 
 EVERY: Final = 0.05
 """Seconds between two questions of a visitor."""

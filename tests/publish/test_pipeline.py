@@ -17,9 +17,10 @@ from baked_publish.bundle import Bundle
 from baked_publish.deployment import Candidate, Deployment, Finding
 from baked_publish.errors import NotFoundError, PlanRefused, PreflightError, TargetError, UsageError, VerifyError
 from baked_publish.ingredients import Ingredients, baking
-from baked_publish.pipeline import Outcome, Wish
+from baked_publish.pipeline import Outcome
 from baked_publish.publisher import Can
 from baked_publish.report import Silent
+from baked_publish.wish import Wish
 
 HTTP: object = None
 

@@ -25,11 +25,11 @@ from baked_publish.errors import (
 )
 from baked_publish.ledger import shelf
 from baked_publish.ledger.lease import Lease
-from baked_publish.pipeline import Wish
 from baked_publish.registry.descriptor import INDEX, MANIFEST
 from baked_publish.report import Silent
 from baked_publish.targets.registry import RegistryPublisher
 from baked_publish.verify import verify
+from baked_publish.wish import Wish
 
 KILLED = Path(__file__).parents[1] / "support" / "killed.py"
 # What was there before

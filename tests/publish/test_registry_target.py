@@ -23,11 +23,11 @@ from baked_publish.errors import (
     VerifyError,
 )
 from baked_publish.images.published import read
-from baked_publish.pipeline import Wish
 from baked_publish.registry.descriptor import INDEX
 from baked_publish.report import Silent
 from baked_publish.targets.registry import RegistryOptions, RegistryPublisher
 from baked_publish.verify import verify
+from baked_publish.wish import Wish
 
 
 def sent(repo: Repo, act: Callable[[], object]) -> dict[str, int]:

@@ -31,6 +31,7 @@ from baked_publish.registry.upload import upload
 from baked_publish.report import Silent
 from baked_publish.vendors.fly import Fly
 from baked_publish.vendors.google_run import Run
+from baked_publish.wish import Wish
 
 STEPS = (
     *((step, when) for step in ("pack", "plan", "live", "stage", "promote", "prune") for when in ("before", "after")),
@@ -116,7 +117,7 @@ def main(target: str, name: str, database: str, step: str, when: str, options: s
         one = publisher(publisher.options(**json.loads(options)), name, http, Silent())
         files = [Path(database)]
         bake = lambda: baking(files, Ingredients(), BakeOptions(), Silent())  # noqa: E731
-        pipeline.publish(one, bake, pipeline.Wish(), Silent())
+        pipeline.publish(one, bake, Wish(), Silent())
 
 
 if __name__ == "__main__":

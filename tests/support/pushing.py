@@ -17,10 +17,11 @@ from baked_publish.bake import BakeOptions
 from baked_publish.deployment import Deployment
 from baked_publish.ingredients import Ingredients, baking
 from baked_publish.ledger.ledger import Ledger
-from baked_publish.pipeline import Outcome, Wish
+from baked_publish.pipeline import Outcome
 from baked_publish.registry.descriptor import INDEX
 from baked_publish.report import Silent
 from baked_publish.targets.registry import RegistryOptions, RegistryPublisher
+from baked_publish.wish import Wish
 
 FOREIGN: Final = b'{"schemaVersion":2,"mediaType":"%b","manifests":[]}' % INDEX.encode()
 """An index that no tool of ours wrote."""

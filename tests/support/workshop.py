@@ -17,9 +17,10 @@ from baked_publish import pipeline
 from baked_publish.bake import BakeOptions
 from baked_publish.deployment import Deployment
 from baked_publish.ingredients import Ingredients, baking
-from baked_publish.pipeline import Outcome, Wish
+from baked_publish.pipeline import Outcome
 from baked_publish.publisher import BasePublisher
 from baked_publish.report import Silent
+from baked_publish.wish import Wish
 
 Target = TypeVar("Target", bound=BasePublisher)
 
