@@ -288,10 +288,10 @@ def test_a_port_in_use_is_named_before_the_bake_and_when_bound(local: Local) -> 
 
 
 def test_an_address_stays_until_another_is_asked_for(local: Local) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     first = local.publish(1)
     assert local.publisher().given == LocalOptions(host="127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     moved = local.publish(2, port=port)
     assert moved.url == f"http://127.0.0.1:{port}"
     assert local.version(moved.url) == 2
