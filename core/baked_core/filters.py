@@ -10,10 +10,9 @@ from msgspec import Struct
 from baked_core.errors import BadRequest, nearest
 from baked_core.manifest import Column
 from baked_core.sql import Clause, affinity, bound, quote
-from baked_core.values import Value
+from baked_core.values import Value, is_number
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,19}").fullmatch
-_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?").fullmatch
 
 
 class Operator(Struct, frozen=True):
@@ -62,15 +61,10 @@ def parse(name: str, value: str, columns: Mapping[str, Column]) -> Filter:
     return Filter(column, OPERATORS[operator], value)
 
 
-def is_number(value: str) -> bool:
-    """Tell whether a value is a number as it stands."""
-    return _NUMBER(value) is not None
-
-
 def _number(value: str) -> Value:
     if _INTEGER(value) and abs(number := int(value)) < 2**63:
         return number
-    return float(value) if _NUMBER(value) else None
+    return float(value) if is_number(value) else None
 
 
 def _equal(column: Column, value: str) -> Clause:

@@ -9,9 +9,10 @@ import orjson
 from markupsafe import Markup, escape
 
 from baked_core.errors import ManifestError, Words
-from baked_core.filters import Operator, is_number
+from baked_core.filters import Operator
 from baked_core.metadata import Metadata
 from baked_core.static import templates
+from baked_core.values import is_number
 
 ENGLISH: Final = "en"
 

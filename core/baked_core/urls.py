@@ -9,13 +9,12 @@ from urllib.parse import quote_plus, unquote
 from msgspec import Struct, field
 
 from baked_core.errors import BadRequest
-from baked_core.values import BrokenText, ExactText, Value
+from baked_core.values import BrokenText, ExactText, Value, is_number
 
 _SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _ENCODED: Final = [chr(byte) if byte in _SAFE else "+" if byte == ord(" ") else f"~{byte:02X}" for byte in range(256)]
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*").fullmatch
 _ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
-_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?").fullmatch
 _SLASH: Final = re.compile("%2F", re.IGNORECASE)
 _TILDE: Final = re.compile(rb"~([0-9A-Fa-f]{2})")
 
@@ -80,7 +79,7 @@ def exact_key(values: Sequence[Value], untyped: Sequence[bool]) -> Sequence[Valu
     if True not in untyped:
         return values
     return [
-        ExactText(value) if mixed and isinstance(value, str) and _NUMBER(value) else value
+        ExactText(value) if mixed and isinstance(value, str) and is_number(value) else value
         for value, mixed in zip(values, untyped, strict=True)
     ]
 

@@ -1,7 +1,15 @@
 """Values: what a cell can hold, text that is not UTF-8 included."""
 
+import re
 from collections.abc import Sequence
-from typing import Self
+from typing import Final, Self
+
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?").fullmatch
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number as it stands."""
+    return _NUMBER(text) is not None
 
 
 class BrokenText(str):

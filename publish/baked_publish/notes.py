@@ -28,7 +28,7 @@ class Notes:
     def recall(self, key: str) -> bytes | None:
         """Return what the note with ``key``, 64 hex digits, says; None if there is none."""
         try:
-            path = self._folder() / key
+            path = cache_home() / self.name / key
             seal, _, said = path.read_bytes().partition(b" ")
             if seal.decode() != sha256(said).hexdigest():
                 return None
@@ -40,7 +40,8 @@ class Notes:
     def remember(self, key: str, said: bytes) -> str:
         """Keep a note; return why that is impossible, or ""."""
         try:
-            folder = self._folder()
+            folder = cache_home() / self.name
+            folder.mkdir(mode=0o700, exist_ok=True)
             partial = folder / f".{token_hex(8)}"
             with open(partial, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
                 out.write(sha256(said).hexdigest().encode() + b" " + said)
@@ -49,11 +50,6 @@ class Notes:
         except (OSError, StorageError) as exc:
             return str(exc)
         return ""
-
-    def _folder(self) -> Path:
-        folder = cache_home() / self.name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
 
 
 def _forget(folder: Path) -> None:

@@ -48,25 +48,28 @@ def gather(files: Sequence[Path], workspace: Path, report: Report) -> Inputs:
     for one that is missing or of no known kind, a folder without databases, a folder beside files, and two files
     that would get the same database name.
     """
-    folders = [file for file in files if file.is_dir()]
-    if folders and len(files) > 1:
-        raise SourceError(f"{str(folders[0])!r} is a folder: name one folder alone, or files")
-    inputs = _folder(folders[0]) if folders else Inputs(tuple(_source(file, workspace, report) for file in files))
+    folder = _only_folder(files)
+    inputs = _folder(folder) if folder else Inputs(tuple(_source(file, workspace, report) for file in files))
     _require_distinct(inputs.sources)
     return inputs
 
 
 def look(files: Sequence[Path]) -> tuple[Source, ...]:
     """Return the databases that :func:`gather` would find, nothing converted; raise SourceError as it would."""
-    folders = [file for file in files if file.is_dir()]
-    if folders and len(files) > 1:
-        raise SourceError(f"{str(folders[0])!r} is a folder: name one folder alone, or files")
-    sources = _folder(folders[0]).sources if folders else tuple(Source(file.stem, file, file) for file in files)
+    folder = _only_folder(files)
+    sources = _folder(folder).sources if folder else tuple(Source(file.stem, file, file) for file in files)
     for source in sources:
         if not _is_sqlite(source.path) and convertible(source.path) is None:
             header(source.path)
     _require_distinct(sources)
     return sources
+
+
+def _only_folder(files: Sequence[Path]) -> Path | None:
+    folders = [file for file in files if file.is_dir()]
+    if folders and len(files) > 1:
+        raise SourceError(f"{str(folders[0])!r} is a folder: name one folder alone, or files")
+    return folders[0] if folders else None
 
 
 def _folder(folder: Path) -> Inputs:

@@ -68,7 +68,7 @@ USES = uses()
 
 def test_all_patterns_are_found() -> None:
     assert len(USES) > 25
-    assert {"baked_core.filters._NUMBER", "baked_core.urls._TILDE", *ELSEWHERE} < USES.keys()
+    assert {"baked_core.values._NUMBER", "baked_core.urls._TILDE", *ELSEWHERE} < USES.keys()
 
 
 @pytest.mark.parametrize("name", sorted(USES.keys() - ELSEWHERE.keys()))

@@ -121,7 +121,7 @@ def test_platforms_of_the_same_sources_share_it(base_layout: Path, cache: LayerC
 @pytest.mark.parametrize("damage", [b"", b"non", b"\xff", b"0" * 63])
 def test_a_memory_that_is_damaged_is_none(base: BaseImage, cache: LayerCache, damage: bytes) -> None:
     assert library_draft(base, cache, Silent(), apt=False) is not None
-    (memory,) = (cache_home() / "bases").iterdir()
+    (memory,) = (cache_home() / "libraries").iterdir()
     kept = memory.read_bytes()
     memory.write_bytes(damage)
     assert library_draft(base, cache, Silent(), apt=False) is not None
@@ -225,15 +225,15 @@ def test_a_damaged_base_is_refused(base: BaseImage, cache: LayerCache, damage: s
     with pytest.raises((ConfigError, DigestError), match=r"is damaged|cannot be read"):
         made(replace(base, layers=(replace(layer, blob=blob),)), cache)
     assert list((cache.folder / "blobs").iterdir()) == []
-    assert not (cache_home() / "bases").exists()
+    assert not (cache_home() / "libraries").exists()
 
 
 def test_a_cache_that_forgets_looks_again(base: BaseImage, cache: LayerCache) -> None:
     watched, opened = counted(own(base, {"etc/passwd": b""}))
     assert made(watched, cache) is None
-    (memory,) = (cache_home() / "bases").iterdir()
+    (memory,) = (cache_home() / "libraries").iterdir()
     memory.unlink()
-    (cache_home() / "bases").rmdir()
-    (cache_home() / "bases").write_bytes(b"")  # nothing can be kept
+    (cache_home() / "libraries").rmdir()
+    (cache_home() / "libraries").write_bytes(b"")  # nothing can be kept
     assert made(watched, cache) is None
     assert len(opened) == 2

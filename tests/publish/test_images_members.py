@@ -58,7 +58,9 @@ def test_a_layer_that_is_cut_off_is_refused(part: int) -> None:
         list(members(layer(gzip.compress(tar(FILES))[:part])))
 
 
-@pytest.mark.parametrize("data", [b"no tar at all" * 100, gzip.compress(b"no tar at all" * 100), b""])
+@pytest.mark.parametrize(
+    "data", [b"no tar at all" * 100, gzip.compress(b"no tar at all" * 100), b""], ids=["text", "gzip", "empty"]
+)
 def test_what_is_no_tar_is_refused(data: bytes) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         list(members(layer(data)))

@@ -5,10 +5,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from baked_publish.cloudrun.grants import granted
 from baked_publish.cloudrun.secret import pinned
 from baked_publish.deployment import Finding
 from baked_publish.errors import NotFoundError, PreflightError, PublishError
-from baked_publish.shapes import is_list, items
+from baked_publish.shapes import items
 from baked_publish.suggest import nearest
 from baked_publish.vendors.google_api import Api, StrangerError, endpoint
 from baked_publish.vendors.google_run import Run
@@ -136,11 +137,10 @@ class Survey:
 
         ``elsewhere`` tells which of those that the project does not give are given for one thing alone.
         """
-        url = f"{endpoint('cloudresourcemanager')}/v1/projects/{self.project}:testIamPermissions"
+        url = f"{endpoint('cloudresourcemanager')}/v1/projects/{self.project}"
         what = f"permissions in project {self.project!r}"
         try:
-            told = self.api.call("POST", url, {"permissions": sorted(needed)}).get("permissions")
-            granted = {str(each) for each in told} if is_list(told) else set[str]()
+            given = granted(self.api, url, needed)
         except NotFoundError as exc:
             fix = f"{exc}: check --project, or who is logged in ({self.api.login.source})"
             yield Finding(ok=False, what=f"project {self.project!r}", fix=fix)
@@ -151,7 +151,7 @@ class Survey:
         except PublishError as exc:
             yield self._unseen(what, exc)
             return
-        lacking = sorted(set(needed) - granted)
+        lacking = sorted(set(needed) - given)
         if lacking:
             lacking = sorted(set(lacking) - elsewhere(lacking))
         if not lacking:

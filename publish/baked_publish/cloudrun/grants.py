@@ -30,14 +30,17 @@ class Grants:
 
     def _told(self, url: str, wanted: Collection[str]) -> set[str]:
         try:
-            told = self.api.call("POST", f"{url}:testIamPermissions", {"permissions": sorted(wanted)}).get(
-                "permissions"
-            )
+            return granted(self.api, url, wanted)
         except NotFoundError:
             return set()
         except PublishError:
             return set(wanted)
-        return {str(each) for each in told} if is_list(told) else set()
+
+
+def granted(api: Api, url: str, wanted: Collection[str]) -> set[str]:
+    """Return those of the permissions ``wanted`` that we have on the thing at ``url``, as it says itself."""
+    told = api.call("POST", f"{url}:testIamPermissions", {"permissions": sorted(wanted)}).get("permissions")
+    return {str(each) for each in told} if is_list(told) else set()
 
 
 def account(api: Api, project: str, named: str) -> list[str]:

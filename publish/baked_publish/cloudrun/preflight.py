@@ -41,20 +41,14 @@ class Preflight:
             yield secrets
             if not secrets.ok:
                 return
-        if (region := self._region()) is not None:
-            yield region
-            return
-        yield Rehearsal(self.service.run, self.service.name, self.given).finding(self._service)
-        if self._service is None:
-            yield self.survey.identity()
-
-    def _region(self) -> Finding | None:
-        """Tell of a region that there is not; None for one that there is."""
         try:
-            self._service  # noqa: B018 - it is looked up by this
+            service = self._service
         except PreflightError as exc:
-            return self.survey.region(self.given.region or "", exc)
-        return None
+            yield self.survey.region(self.given.region or "", exc)
+            return
+        yield Rehearsal(self.service.run, self.service.name, self.given).finding(service)
+        if service is None:
+            yield self.survey.identity()
 
     def quotas(self) -> Iterator[Finding]:
         """Yield how much of the region's quotas is used, where that can be asked."""

@@ -112,24 +112,21 @@ class Service:
             "template": template,
             "traffic": [{"type": LATEST, "percent": ALL, "tag": tag}],
         }
-        self._written = True
-        for attempt in range(TRIES):
+
+        def make() -> None:
             try:
                 self.run.create(self.name, body)
             except Conflict as exc:
-                if self._holds(self.run.service(self.name)):  # the answer to an attempt before got lost
-                    break
-                words = f"another publish just made the service {self.name!r}: wait until it is done"
-                raise LockedError(words) from exc
+                if not self._holds(self.run.service(self.name)):  # else the answer to an attempt before got lost
+                    words = f"another publish just made the service {self.name!r}: wait until it is done"
+                    raise LockedError(words) from exc
             except TargetError as exc:  # what became of the revision tells more
-                self._report.detail(str(exc))
-                if self.run.service(self.name) is not None:
-                    break
-                if not isinstance(exc, BusyError) or attempt == TRIES - 1:
+                if self.run.service(self.name) is None:
                     raise
-                time.sleep(POLL * 2**attempt)
-            else:
-                break
+                self._report.detail(str(exc))
+
+        self._written = True
+        self._insisting(make)
         self._held = True
 
     def change(self, edit: Callable[[Roster], Edit]) -> Roster:

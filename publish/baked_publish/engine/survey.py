@@ -8,9 +8,9 @@ from baked_publish.engine.engine import Engine
 from baked_publish.engine.fleet import Fleet
 from baked_publish.engine.options import BRIDGE, DockerOptions
 from baked_publish.engine.record import NAME
-from baked_publish.errors import NotFoundError, TargetError, UsageError
+from baked_publish.errors import NotFoundError, UsageError
 from baked_publish.keeper.ledger import Address
-from baked_publish.keeper.listener import listen
+from baked_publish.keeper.survey import free
 
 LEAST: Final = 6 << 20
 """Bytes below which an engine refuses a limit of memory."""
@@ -52,8 +52,4 @@ def port(wanted: Address, fleet: Fleet) -> Finding:
     held = {each.address for each in fleet.containers if each.running}
     if wanted.port is None or wanted in held:
         return Finding(ok=True, what="port")
-    try:
-        listen(wanted, fleet.name).close()
-    except TargetError as exc:
-        return Finding(ok=False, what=f"{wanted.host}:{wanted.port}", fix=str(exc))
-    return Finding(ok=True, what=f"port {wanted.port}")
+    return free(wanted, fleet.name)

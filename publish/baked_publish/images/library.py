@@ -13,8 +13,7 @@ from typing import Final
 from baked_publish.errors import ConfigError
 from baked_publish.images.bytecode import beside
 from baked_publish.images.image import Layer
-from baked_publish.images.members import Member, members
-from baked_publish.images.runtime import OPAQUE, WHITEOUT
+from baked_publish.images.members import Member, hidden_by, members
 from baked_publish.images.tarball import Entry
 from baked_publish.registry.content import Blob
 
@@ -61,7 +60,7 @@ class View:
         hiding = set[str]()
         self.read += layer.descriptor.size
         for member in members(layer):
-            if (path := _whiteout(member.path)) is not None:
+            if (path := hidden_by(member.path)) is not None:
                 hiding |= {path} if not path or self._near(path) else set()
             elif not member.is_folder and self._near(member.path):
                 hiding.add(member.path)
@@ -133,14 +132,6 @@ def _is_module(path: str) -> bool:
 def _is_left_out(path: str) -> bool:
     inside = re.sub(r"^.*?/python3\.\d+/(__pycache__/)?", "", path)
     return re.split(r"[/.]", inside, maxsplit=1)[0] in LEFT_OUT or inside.startswith(("config-", "_sysconfigdata"))
-
-
-def _whiteout(path: str) -> str | None:
-    """Return the path that a whiteout hides in lower layers, after the OCI image specification; None for a file."""
-    folder, _, name = path.rpartition("/")
-    if not name.startswith(WHITEOUT):
-        return None
-    return folder if name == OPAQUE else f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/")
 
 
 def _and_above(path: str) -> Iterator[str]:

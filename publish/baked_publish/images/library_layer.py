@@ -5,16 +5,13 @@ that the server imports. The sources are the base's own, so that the layer follo
 it once, and bases of the same sources, as those of two platforms are, share it.
 """
 
-import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from baked_publish.cachedir import cache_home
 from baked_publish.errors import StorageError
 from baked_publish.images.base import BaseImage
 from baked_publish.images.bytecode import bytecode, interpreter
@@ -22,6 +19,7 @@ from baked_publish.images.cache import LayerCache
 from baked_publish.images.layer import Draft, key_of, key_of_entries
 from baked_publish.images.library import FOLDERS, LEFT_OUT, uncompiled, view
 from baked_publish.images.tarball import Entry, tarball
+from baked_publish.notes import Notes
 from baked_publish.report import Report
 
 RECIPE: Final = 1
@@ -29,7 +27,8 @@ RECIPE: Final = 1
 LARGEST_BASE: Final = 500_000_000
 """Bytes of a base's compressed layers; larger ones are not read for it."""
 NONE: Final = "none"
-"""What is kept of a base that needs no layer."""
+"""What is noted of a base that needs no layer."""
+NOTES: Final = Notes("libraries")
 Sources = Callable[[], Sequence[Entry]]
 
 
@@ -42,15 +41,16 @@ def library_draft(base: BaseImage, cache: LayerCache, report: Report, *, apt: bo
     """
     if interpreter(base.python) is None:
         return None
-    memory = _memory(base, apt=apt)
-    known = _recall(memory)
+    question = _question(base, apt=apt)
+    known = (NOTES.recall(question) or b"").decode()
     if known == NONE:
         return None
     if known and cache.find(known):
         return _draft(base, known, partial(_sources, base, report, apt=apt), report)
     sources = _sources(base, report, apt=apt)
     key = key_of("standard library", RECIPE, base.python, key_of_entries(sources)) if sources else NONE
-    _remember(memory, key, report)
+    if why := NOTES.remember(question, key.encode()):
+        report.detail(f"the next publish will look once more: {why}")
     return _draft(base, key, lambda: sources, report) if sources else None
 
 
@@ -94,30 +94,7 @@ def _written(entry: Entry, file: Path) -> Entry:
     return Entry(entry.path, file, entry.size, entry.sha256)
 
 
-def _memory(base: BaseImage, *, apt: bool) -> str:
-    """Return the name under which is kept what was found in a base."""
+def _question(base: BaseImage, *, apt: bool) -> str:
+    """Return the key of the note that says what was found in a base: the key of its layer, or NONE."""
     layers = [each.diff_id for each in base.layers]
-    return f"{key_of('standard library', RECIPE, sorted(LEFT_OUT), base.python, layers, apt)}.library"
-
-
-def _recall(memory: str) -> str:
-    """Return the key of the layer of a base, NONE if it needs none; empty if nobody looked."""
-    try:
-        found = (cache_home() / "bases" / memory).read_text("ascii")
-    except (OSError, ValueError, StorageError):
-        return ""
-    return found if found == NONE or re.fullmatch("[0-9a-f]{64}", found) else ""
-
-
-def _remember(memory: str, key: str, report: Report) -> None:
-    try:
-        file = cache_home() / "bases" / memory
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        partial = file.with_name(f".{token_hex(8)}.partial")
-        try:
-            partial.write_text(key, "ascii")
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
-    except (OSError, StorageError) as exc:
-        report.detail(f"the next publish will look once more: {exc}")
+    return key_of("standard library", RECIPE, sorted(LEFT_OUT), base.python, layers, apt)

@@ -24,6 +24,8 @@ EXTENDED: Final = frozenset(
     {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
 )
 GZIP: Final = b"\x1f\x8b"
+WHITEOUT: Final = ".wh."
+OPAQUE: Final = ".wh..wh..opq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,14 @@ def members(blob: Blob) -> Iterator[Member]:
     except (tarfile.TarError, zlib.error, EOFError, OSError, RecursionError) as exc:
         raise ConfigError(f"the base image's layer {digest} cannot be read: {exc}") from exc
     stream.drain()
+
+
+def hidden_by(path: str) -> str | None:
+    """Return the path that a whiteout hides in lower layers, after the OCI image specification; None for a file."""
+    folder, _, name = path.rpartition("/")
+    if not name.startswith(WHITEOUT):
+        return None
+    return folder if name == OPAQUE else f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/")
 
 
 def _each(tar: tarfile.TarFile, digest: str) -> Iterator[Member]:

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, cast
 from baked_publish.cachedir import cache_home
 from baked_publish.errors import ConfigError, StorageError
 from baked_publish.images.image import Layer
-from baked_publish.images.members import members
+from baked_publish.images.members import hidden_by, members
 from baked_publish.registry.content import Blob
 
 PYTHON: Final = re.compile(r"usr/(local/)?bin/python3(?:\.(\d+))?")
@@ -19,8 +19,6 @@ LIBC: Final = re.compile(r"(?:usr/)?lib(?:64|/[^/]+)?/(libc\.so\.6|ld-musl-[^/]+
 MUSL: Final = ("alpine-minirootfs",)
 GLIBC: Final = ("debian", "ubuntu", "apt-get", "dnf ", "yum ")
 """What the history of an image tells of its C library; ``apk`` tells nothing, for Wolfi has it and glibc."""
-WHITEOUT: Final = ".wh."
-OPAQUE: Final = ".wh..wh..opq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,7 @@ def over(below: set[str], above: Iterable[str]) -> set[str]:
     above = list(above)
     kept = set(below)
     for each in above:
-        folder, _, name = each.rpartition("/")
-        if name.startswith(WHITEOUT):
-            hidden = folder if name == OPAQUE else f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/")
+        if (hidden := hidden_by(each)) is not None:
             kept = {path for path in kept if hidden and path != hidden and not path.startswith(f"{hidden}/")}
     return kept | {name for name in above if PYTHON.fullmatch(name) or LIBC.fullmatch(name)}
 

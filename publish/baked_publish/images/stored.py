@@ -16,12 +16,11 @@ from typing import Any, BinaryIO, Final, cast
 
 from baked_publish.errors import DigestError, VerifyError
 from baked_publish.images.config import BUNDLE
+from baked_publish.images.members import OPAQUE, WHITEOUT
 from baked_publish.registry.content import BLOCK, Blob
 from baked_publish.registry.descriptor import DOCKER_LAYER, LAYER, Platform
 
 Files = Iterator[tuple[str, Iterator[bytes]]]
-WHITEOUT: Final = ".wh."
-OPAQUE: Final = ".wh..wh..opq"
 """What hides a name of lower layers, and all that they have in a folder, after the OCI image specification."""
 ABOVE: Final = frozenset({BUNDLE, "", *(str(each) for each in PurePosixPath(BUNDLE).parents)})
 """The Bundle's folder and those it lies in."""

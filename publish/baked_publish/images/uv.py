@@ -53,18 +53,9 @@ def uv(*words: str, said: str = "", where: str = "this image") -> str:
     ``where`` names the platform in an error. Raises ConfigError for packages that do not exist, do not fit or are not
     what their hash says, PreflightError without uv or network, StorageError if the disk is full.
     """
-    command = [_program(), "pip", *words, "--python", sys.executable, "--quiet", "--color", "never"]
+    words = ("pip", *words, "--python", sys.executable, "--quiet")
     try:
-        done = subprocess.run(  # noqa: S603 - a list, and no shell
-            command,
-            input=said,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=LIMIT,
-            check=False,
-            env={**os.environ, **ENVIRONMENT},
-        )
+        done = _done(words, LIMIT, said)
     except subprocess.TimeoutExpired:
         raise PreflightError(f"uv did not end within {LIMIT:g} seconds: look at the network, and try again") from None
     except OSError as exc:
@@ -76,19 +67,25 @@ def uv(*words: str, said: str = "", where: str = "this image") -> str:
 
 def managed_python(minor: str) -> str | None:
     """Return the Python of a minor version that ``uv python install`` brought to this machine; None without one."""
-    words = ["python", "find", minor, "--managed-python", "--no-project", "--no-config", "--color", "never"]
     try:
-        done = subprocess.run(  # noqa: S603 - a list, and no shell
-            [_program(), *words],
-            capture_output=True,
-            text=True,
-            timeout=FINDING,
-            check=False,
-            env={**os.environ, **ENVIRONMENT},
-        )
+        done = _done(("python", "find", minor, "--managed-python", "--no-project", "--no-config"), FINDING)
     except (OSError, ValueError, subprocess.TimeoutExpired, PreflightError):
         return None
     return done.stdout.strip() or None
+
+
+def _done(words: Sequence[str], within: float, said: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run uv to its end; raise what running a program raises."""
+    return subprocess.run(  # noqa: S603 - a list, and no shell
+        [_program(), *words, "--color", "never"],
+        input=said,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=within,
+        check=False,
+        env={**os.environ, **ENVIRONMENT},
+    )
 
 
 def fail(said: str, where: str) -> NoReturn:

@@ -19,8 +19,13 @@ def port(wanted: Address, folder: Folder) -> Finding:
         wanted = bound
     if wanted.port is None or (status and status["public"] and wanted == bound):
         return Finding(ok=True, what="port")
+    return free(wanted, folder.name)
+
+
+def free(wanted: Address, name: str) -> Finding:
+    """Look whether an address is free for ``name``."""
     try:
-        listen(wanted, folder.name).close()
+        listen(wanted, name).close()
     except TargetError as exc:
         return Finding(ok=False, what=f"{wanted.host}:{wanted.port}", fix=str(exc))
     return Finding(ok=True, what=f"port {wanted.port}")

@@ -36,21 +36,20 @@ def open_app(fly: Fly, app: str, org: str) -> bool:
                 fly.app(app)
             except PublishError:
                 raise exc from None
-    for kind in KINDS:
-        if kind in _lacking(fly, app):
-            try:
-                fly.assign(app, kind)
-            except TargetError:  # the same
-                if kind in _lacking(fly, app):
-                    raise
+    for kind in _lacking(fly, app):
+        try:
+            fly.assign(app, kind)
+        except TargetError:  # the same
+            if kind in _lacking(fly, app):
+                raise
     return made
 
 
-def _lacking(fly: Fly, app: str) -> set[str]:
+def _lacking(fly: Fly, app: str) -> list[str]:
     """Return the kinds of address that an app needs and has not."""
     public = [each for each in fly.addresses(app) if not str(each["ip"]).startswith(PRIVATE)]
     there = {"shared_v4" if each.get("shared") else "v6" if ":" in str(each["ip"]) else "v4" for each in public}
-    return {kind for kind in KINDS if kind not in there and not (kind == "shared_v4" and "v4" in there)}
+    return [kind for kind in KINDS if kind not in there and not (kind == "shared_v4" and "v4" in there)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Store:
 
     def __init__(self, app: str, login: Login, report: Report) -> None:
         who = Credential(username=USER, secret=login.token, source=login.source)
-        self.session = Session(host(), repository=app, credential=who)
+        self.session = Session(host(), repository=app, credential=lambda: who)
         self.repository = Repository(self.session, app)
         self._report = report
 

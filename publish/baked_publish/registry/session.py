@@ -41,9 +41,9 @@ class Session:
         *,
         insecure: bool = False,
         repository: str = "",
-        credential: Credential | Callable[[], Credential] | None = None,
+        credential: Callable[[], Credential] | None = None,
     ) -> None:
-        """Open one; a ``credential`` that ends, as a cloud's token does in a long upload, is a way to have it anew."""
+        """Open one; ``credential`` is asked each time, for a cloud's token may end in a long upload."""
         import httpx  # noqa: PLC0415 - 60 ms that `publish --help` does without
 
         self.host = host
@@ -57,10 +57,8 @@ class Session:
         timeout = httpx.Timeout(READ, connect=CONNECT)
         trust = _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         self._http = httpx.Client(timeout=timeout, follow_redirects=False, headers=HEADERS, mounts=DIRECT, verify=trust)
-        find: Callable[[], Credential | None] = partial(Keychain(os.environ, Path.home()), host, repository)
-        if credential:
-            find = credential if callable(credential) else partial(_same, credential)
-        self._authority = Authority(host, self._bare, find, plain=insecure, lasting=not callable(credential))
+        find = credential or partial(Keychain(os.environ, Path.home()), host, repository)
+        self._authority = Authority(host, self._bare, find, plain=insecure, lasting=credential is None)
 
     def __enter__(self) -> Self:
         return self
@@ -235,10 +233,6 @@ class Session:
             raise TargetError(f"{self.host} sends us to {new.scheme}://{new.netloc}, which is not encrypted: refused")
         if not same and not _is_private(old.hostname or "") and _is_private(new.hostname or ""):
             raise TargetError(f"{self.host} sends us into a private network, to {new.netloc!r}: refused")
-
-
-def _same(credential: Credential) -> Credential:
-    return credential
 
 
 def _authorization(header: str | None) -> dict[str, str]:

@@ -5,11 +5,11 @@ All that is remembered lies in the engine: in the labels, names and environment 
 
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -75,20 +75,22 @@ class DockerPublisher(BasePublisher):
 
     def preflight(self) -> Sequence[Finding]:
         """Look whether the engine answers, and whether name and port are ours."""
+        return self._looked(lambda _engine: ())
+
+    def rehearse(self) -> Sequence[Finding]:
+        """Look whether the engine can do what the options say as well."""
+        return self._looked(partial(survey.options, self.given))
+
+    def _looked(self, first: Callable[[Engine], Iterable[Finding]]) -> Sequence[Finding]:
         door = Door.find(self.given.engine)
         if fix := door.knock():
             return (Finding(ok=False, what=f"the Docker engine at {door.url}", fix=fix),)
         fleet = self._fleet()
         return (
+            *first(self._engine),
             survey.name(self.name, fleet, self._engine),
             survey.port(self._address(self._remembering(fleet), fleet), fleet),
         )
-
-    def rehearse(self) -> Sequence[Finding]:
-        """Look whether the engine can do what the options say as well."""
-        found = self.preflight()
-        answers = not Door.find(self.given.engine).knock()
-        return (*survey.options(self.given, self._engine), *found) if answers else found
 
     def pack(self, bundle: Bundle) -> Recipe:  # noqa: ARG002 - every Bundle is packed alike
         """Ask for an image for the engine's own machine."""

@@ -248,11 +248,9 @@ class Fly:
             self.pace.wait(action, about)
             try:
                 response = self._send(method, path, about, body, headers)
-            except UnreachedError:
-                if method == "POST" or time.monotonic() + pause > min(deadline, began + UNREACHED):
-                    raise
-            except TargetError:
-                if method == "POST" or time.monotonic() + pause > deadline:
+            except TargetError as exc:
+                last = began + UNREACHED if isinstance(exc, UnreachedError) else deadline
+                if method == "POST" or time.monotonic() + pause > min(last, deadline):
                     raise
             else:
                 if response.is_success:
